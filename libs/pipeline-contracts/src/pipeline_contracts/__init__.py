@@ -1,0 +1,1 @@
+"""The messages of the import pipeline, and how they travel."""

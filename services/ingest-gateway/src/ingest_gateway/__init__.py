@@ -1,0 +1,1 @@
+"""The door: accounts, uploads, jobs, live progress."""
