@@ -1,0 +1,81 @@
+"""`python -m pipeline_runtime.migrate [REVISION]`: the roles, then the schema at that revision.
+
+Reads MIGRATION_DATABASE_URL (the tables' owner, with CREATEROLE where the roles are to be made)
+and the services' own URLs, whose passwords the roles get. Done again, it changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from pipeline_runtime.settings import DatabaseSettings, DatabaseUrl, driver_url, password_of, sqlalchemy_url
+
+FOLDER = Path(__file__).parent / "migrations"
+OWNER = "callvault_owner"
+
+
+async def make_role(connection: asyncpg.Connection[asyncpg.Record], url: DatabaseUrl, expected: str) -> None:
+    """Make the role of a service's URL, or give it the URL's password.
+
+    Raises ValueError where the URL names another role than the one that the grants are for.
+    """
+    host = url.hosts()[0]
+    if host["username"] != expected:
+        raise ValueError(f"the URL of {expected} names the role {host['username']!r}: roles have fixed names")
+    password = await connection.fetchval("SELECT quote_literal($1::text)", password_of(url))
+    exists = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", expected)
+    verb = "ALTER" if exists else "CREATE"
+    await connection.execute(
+        f"{verb} ROLE {expected} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOCREATEDB PASSWORD {password}"
+        if not exists
+        else f"{verb} ROLE {expected} PASSWORD {password}"
+    )
+
+
+async def make_roles(settings: DatabaseSettings) -> None:
+    """Make the role of every service whose URL is given."""
+    connection = await asyncpg.connect(driver_url(settings.migration_database_url))
+    try:
+        for role, url in settings.service_urls().items():
+            await make_role(connection, url, role)
+    finally:
+        await connection.close()
+
+
+async def migrate(url: DatabaseUrl, revision: str = "head") -> None:
+    """Bring the schema to a revision; an earlier one goes down to it."""
+    engine = create_async_engine(sqlalchemy_url(url), poolclass=NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(_run, revision)
+        await connection.commit()
+    await engine.dispose()
+
+
+def _run(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.attributes["connection"] = connection
+    if revision == "base" or revision.startswith("-"):
+        command.downgrade(config, revision)
+    else:
+        command.upgrade(config, revision)
+
+
+async def main(revision: str = "head") -> None:
+    """Roles first: the grants name them."""
+    settings = DatabaseSettings()
+    await make_roles(settings)
+    await migrate(settings.migration_database_url, revision)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:2]))
