@@ -1,0 +1,1 @@
+"""Real servers from packages: Apache Kafka and PostgreSQL as child processes."""

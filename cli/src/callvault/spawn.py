@@ -1,0 +1,111 @@
+"""Starting and ending child processes: own log file, own process group, no orphans."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_GUARD = str(Path(__file__).with_name("guard.py"))
+_LARGE_LOG_BYTES = 10 * 1024 * 1024
+
+# A child's death signal is sent when the thread that made it ends, so one thread that lives as long
+# as we do makes them all. Whoever calls may be a short-lived worker thread.
+_parent_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawn")
+
+
+@dataclass(frozen=True)
+class User:
+    """Whom a child runs as."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def spawn(
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    environment: Mapping[str, str],
+    folder: Path,
+    user: User | None = None,
+    death_signal: signal.Signals = signal.SIGKILL,
+) -> subprocess.Popen[bytes]:
+    """Start a program in the background, its output appended to `log`.
+
+    If we die first it gets `death_signal` (Linux). `user` None keeps our own user.
+    """
+    uid, gid = (user.uid, user.gid) if user else (-1, -1)
+    words = [os.getpid(), int(death_signal), uid, gid, *command]
+    guarded = [sys.executable, "-I", "-S", _GUARD, *(str(word) for word in words)]
+
+    def start() -> subprocess.Popen[bytes]:
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                guarded,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(environment),
+                cwd=folder,
+                start_new_session=True,  # Ctrl-C is for us: we stop the children in order
+            )
+
+    return _parent_thread.submit(start).result()
+
+
+def end(process: subprocess.Popen[bytes], *, how: signal.Signals = signal.SIGTERM, within: float) -> None:
+    """Ask a child to stop; kill it if it has not within that many seconds. Returns when it is gone."""
+    if process.poll() is None:
+        process.send_signal(how)
+    try:
+        process.wait(within)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def end_leftover(pid: int, mark: str, *, how: signal.Signals, within: float) -> None:
+    """Stop a process of an earlier run, if `pid` still is that: one whose command line holds `mark`."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        if not any(mark in word for word in process.cmdline()):
+            return
+        process.send_signal(how)
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(within)
+            return
+        process.kill()
+        process.wait(within)
+
+
+def rotate(log: Path) -> None:
+    """Move a log aside once it is large; the one before it is dropped."""
+    if log.exists() and log.stat().st_size > _LARGE_LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))
+
+
+def tail(log: Path, *, lines: int = 20) -> str:
+    """The last lines of a log, at most 64 KB of it."""
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 65536))
+        return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+
+
+def clean_environment() -> dict[str, str]:
+    """Our environment without credentials, and without settings that would change Java or PostgreSQL."""
+    return {name: value for name, value in os.environ.items() if not _is_private(name)}
+
+
+def _is_private(name: str) -> bool:
+    words = ("PASSWORD", "SECRET", "TOKEN", "API_KEY", "DATABASE_URL")
+    return any(word in name for word in words) or name.startswith(("PG", "JAVA_TOOL", "JDK_"))
