@@ -3,7 +3,23 @@
 from alembic import op
 
 # Those that others refer to come last.
-TABLES = ["vault_entries", "recordings", "outbox", "uploads", "transcript_parts", "tasks", "import_usage", "sync_job_items", "sync_jobs", "vaults", "bank_memberships", "banks", "api_tokens", "users", "plans"]
+TABLES = [
+    "vault_entries",
+    "recordings",
+    "outbox",
+    "uploads",
+    "transcript_parts",
+    "tasks",
+    "import_usage",
+    "sync_job_items",
+    "sync_jobs",
+    "vaults",
+    "bank_memberships",
+    "banks",
+    "api_tokens",
+    "users",
+    "plans",
+]
 
 
 def run(script: str) -> None:

@@ -1,0 +1,39 @@
+"""The database: an engine per role, and transactions that say for which user they speak."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from pipeline_runtime.settings import DatabaseUrl, sqlalchemy_url
+
+_SPEAK_FOR = text("SELECT set_config('callvault.user_id', :user, true)")
+
+
+def make_engine(url: DatabaseUrl, *, app: str, pool_size: int = 10) -> AsyncEngine:
+    """An engine for one role. Connections are checked before use: the server may have been restarted."""
+    return create_async_engine(
+        sqlalchemy_url(url),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        connect_args={"timeout": 10, "server_settings": {"application_name": app}},
+    )
+
+
+@asynccontextmanager
+async def speaking_for(engine: AsyncEngine, user: UUID) -> AsyncIterator[AsyncConnection]:
+    """A transaction that sees the rows of one user and no others (row-level security)."""
+    async with engine.begin() as connection:
+        await connection.execute(_SPEAK_FOR, {"user": str(user)})
+        yield connection
+
+
+async def ping(engine: AsyncEngine) -> None:
+    """Raise where the database does not answer."""
+    async with engine.connect() as connection:
+        await connection.execute(text("SELECT 1"))

@@ -1,0 +1,128 @@
+"""Kafka: one set of connection options, the FastStream broker for subscribers, the publisher for all else."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from faststream.kafka import KafkaBroker
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+
+from pipeline_contracts import Encoded, Headers
+from pipeline_runtime.settings import KafkaSettings
+
+MAX_BATCH_BYTES = 9 * 1024 * 1024
+"""What a topic takes: the largest message with its headers."""
+MAX_DEAD_LETTER_BYTES = 10 * 1024 * 1024
+"""What a dead-letter topic takes: what came, and why it lies there."""
+
+
+def ssl_context(settings: KafkaSettings) -> ssl.SSLContext | None:
+    """The TLS context, None for plain connections."""
+    if "SSL" not in settings.kafka_security_protocol.split("_"):
+        return None
+    context = ssl.create_default_context(cafile=settings.kafka_ssl_ca_file)
+    if settings.kafka_ssl_cert_file:
+        context.load_cert_chain(settings.kafka_ssl_cert_file, settings.kafka_ssl_key_file)
+    return context
+
+
+def client_options(settings: KafkaSettings) -> dict[str, Any]:
+    """What every aiokafka client needs to connect."""
+    password = settings.kafka_sasl_password
+    return {
+        "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
+        "security_protocol": settings.kafka_security_protocol,
+        "ssl_context": ssl_context(settings),
+        "sasl_mechanism": settings.kafka_sasl_mechanism,
+        "sasl_plain_username": settings.kafka_sasl_username,
+        "sasl_plain_password": password.get_secret_value() if password else None,
+    }
+
+
+def make_broker(settings: KafkaSettings, *, app: str) -> KafkaBroker:
+    """The broker that a service's subscribers hang on. Messages go out by the Publisher."""
+    return KafkaBroker(
+        settings.kafka_bootstrap_servers.split(","),
+        client_id=app,
+        security=_security(settings),
+        apply_types=False,
+        logger=None,
+        graceful_timeout=10,
+    )
+
+
+def _security(settings: KafkaSettings) -> BaseSecurity | None:
+    context = ssl_context(settings)
+    if not settings.kafka_security_protocol.startswith("SASL"):
+        return BaseSecurity(ssl_context=context) if context else None
+    scheme = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
+    password = settings.kafka_sasl_password
+    return scheme[settings.kafka_sasl_mechanism](
+        username=settings.kafka_sasl_username or "",
+        password=password.get_secret_value() if password else "",
+        ssl_context=context,
+        use_ssl=context is not None,
+    )
+
+
+class Publisher:
+    """Sends messages and returns when Kafka has them: all replicas, no doubles by a retry of the client."""
+
+    def __init__(self, settings: KafkaSettings, *, app: str) -> None:
+        self._settings = settings
+        self._app = app
+        self._producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Connect. The producer belongs to the running loop."""
+        self._producer = AIOKafkaProducer(
+            **client_options(self._settings),
+            client_id=self._app,
+            acks="all",
+            enable_idempotence=True,
+            compression_type="zstd",
+            max_request_size=MAX_DEAD_LETTER_BYTES,
+            request_timeout_ms=15_000,
+        )
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Send what is under way, then disconnect."""
+        if self._producer is not None:
+            await self._producer.stop()
+
+    async def send(self, message: Encoded) -> None:
+        """Send one message. Raises aiokafka's KafkaError where Kafka did not confirm it."""
+        await self.send_raw(message.topic, message.key, message.value, message.headers)
+
+    async def send_raw(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        """Send bytes as they are, to a topic by its unprefixed name."""
+        await (await self._begin(topic, key, value, headers))
+
+    async def send_all(self, messages: Sequence[Encoded]) -> list[BaseException | None]:
+        """Send many at once; for each its error, or None where Kafka confirmed it."""
+        begun = [await self._try_to_begin(message) for message in messages]
+        results = await asyncio.gather(*begun, return_exceptions=True)
+        return [result if isinstance(result, BaseException) else None for result in results]
+
+    async def _try_to_begin(self, message: Encoded) -> asyncio.Future[Any]:
+        try:
+            return await self._begin(message.topic, message.key, message.value, message.headers)
+        except Exception as error:
+            failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            failed.set_exception(error)
+            return failed
+
+    async def _begin(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Headers
+    ) -> asyncio.Future[Any]:
+        if self._producer is None:
+            raise RuntimeError("the publisher is not started")
+        future: asyncio.Future[Any] = await self._producer.send(
+            self._settings.kafka_topic_prefix + topic, value=value, key=key, headers=headers
+        )
+        return future

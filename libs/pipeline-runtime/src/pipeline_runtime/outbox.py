@@ -1,0 +1,203 @@
+"""The outbox: what only a row can cause is written with the row, and published after the commit.
+
+A transaction's rows are handed to the relay in memory once it is committed, so that they are
+out within milliseconds. They are held back from the poll for HOLD; if the process dies before
+Kafka has confirmed them, any replica's poll finds them then. A row that Kafka refuses backs
+off alone. No order is promised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from pipeline_contracts import Encoded
+from pipeline_runtime import metrics
+from pipeline_runtime.kafka import Publisher
+
+HOLD = timedelta(seconds=10)
+"""How long the committing process has before others take its rows over."""
+POLL_SECONDS = 1.0
+AT_ONCE = 500
+QUEUED_AT_MOST = 20_000
+"""Beyond this many in memory (Kafka is down), rows are left to the poll."""
+
+INSERT = """
+INSERT INTO outbox (id, service, aggregatetype, aggregateid, type, payload, headers, not_before)
+SELECT id, {service}, topic, key, type, payload, CAST(headers AS jsonb), now() + interval '10 seconds'
+FROM unnest(CAST({ids} AS uuid[]), CAST({topics} AS text[]), CAST({keys} AS text[]), CAST({types} AS text[]),
+            CAST({payloads} AS text[]), CAST({headers} AS text[])) AS x (id, topic, key, type, payload, headers)
+"""
+"""With its parameters still to be named: SQLAlchemy and asyncpg name them differently."""
+COLUMNS = ("ids", "topics", "keys", "types", "payloads", "headers")
+_INSERT = text(INSERT.format(service=":service", **{name: f":{name}" for name in COLUMNS}))
+_CLAIM = text("""
+UPDATE outbox SET attempts = attempts + 1,
+    not_before = now() + least(interval '30 seconds', interval '1 second' * 2 ^ least(attempts, 5))
+WHERE id IN (SELECT id FROM outbox WHERE service = :service AND not_before <= now()
+             ORDER BY not_before LIMIT :most FOR UPDATE SKIP LOCKED)
+RETURNING id, aggregatetype, aggregateid, payload, headers
+""")
+_DELETE = text("DELETE FROM outbox WHERE id = ANY(:ids)")
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Row:
+    """An outbox row: a message under the id that it is deleted by."""
+
+    id: UUID
+    message: Encoded
+    added: float = field(default_factory=time.monotonic)
+
+
+def rows_of(messages: Iterable[Encoded]) -> list[Row]:
+    """Give each message an id."""
+    return [Row(uuid4(), message) for message in messages]
+
+
+def columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
+    """The rows as the arrays that INSERT takes."""
+    return {
+        "ids": [row.id for row in rows],
+        "topics": [row.message.topic for row in rows],
+        "keys": [row.message.key.decode() for row in rows],
+        "types": [dict(row.message.headers)["ce_type"].decode() for row in rows],
+        "payloads": [row.message.value.decode() for row in rows],
+        "headers": [_headers_to_json(row.message) for row in rows],
+    }
+
+
+def _headers_to_json(message: Encoded) -> str:
+    return json.dumps({name: value.decode() for name, value in message.headers})
+
+
+class Transaction:
+    """A database transaction that may also say something."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+        self.messages: list[Encoded] = []
+
+    def emit(self, message: Encoded) -> None:
+        """Publish this if, and only if, the transaction commits."""
+        self.messages.append(message)
+
+
+class Relay:
+    """Publishes one service's outbox rows."""
+
+    def __init__(self, engine: AsyncEngine, publisher: Publisher, *, service: str) -> None:
+        self._engine = engine
+        self._publisher = publisher
+        self._service = service
+        self._pushed: asyncio.Queue[Row] = asyncio.Queue()
+
+    @asynccontextmanager
+    async def transaction(
+        self, begun: AbstractAsyncContextManager[AsyncConnection] | None = None
+    ) -> AsyncIterator[Transaction]:
+        """A transaction (by default one of the relay's own role) whose messages go out after the commit."""
+        async with begun or self._engine.begin() as connection:
+            transaction = Transaction(connection)
+            yield transaction
+            rows = rows_of(transaction.messages)
+            if rows:
+                await connection.execute(_INSERT, {"service": self._service, **columns(rows)})
+        self.push(rows)
+
+    def push(self, rows: Iterable[Row]) -> None:
+        """Take over rows that were just committed."""
+        for row in rows:
+            if self._pushed.qsize() < QUEUED_AT_MOST:
+                self._pushed.put_nowait(row)
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._run_pushed())
+            group.create_task(self._run_poll())
+
+    async def drain(self, seconds: float = 5.0) -> None:
+        """At the end: publish what is still in memory, as far as it goes; the rest is in the table."""
+        try:
+            async with asyncio.timeout(seconds):
+                while rows := self._take():
+                    await self._publish(rows)
+        except TimeoutError:
+            log.warning("outbox.left_to_poll", rows=self._pushed.qsize())
+
+    def _take(self) -> list[Row]:
+        rows: list[Row] = []
+        while len(rows) < AT_ONCE and not self._pushed.empty():
+            rows.append(self._pushed.get_nowait())
+        return rows
+
+    async def _run_pushed(self) -> None:
+        while True:
+            first = await self._pushed.get()
+            await self._guarded_publish([first, *self._take()])
+
+    async def _run_poll(self) -> None:
+        while True:
+            rows = await self._guarded_claim()
+            await self._guarded_publish(rows)
+            if len(rows) < AT_ONCE:
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def _guarded_claim(self) -> list[Row]:
+        try:
+            return await self._claim()
+        except Exception as error:
+            log.warning("outbox.unreachable", error=type(error).__name__)
+            return []
+
+    async def _guarded_publish(self, rows: list[Row]) -> None:
+        try:
+            await self._publish(rows)
+        except Exception as error:
+            log.warning("outbox.interrupted", error=type(error).__name__, rows=len(rows))
+
+    async def _claim(self) -> list[Row]:
+        async with self._engine.begin() as connection:
+            found = await connection.execute(_CLAIM, {"service": self._service, "most": AT_ONCE})
+            return [
+                Row(
+                    row.id,
+                    Encoded(
+                        row.aggregatetype,
+                        row.aggregateid.encode(),
+                        row.payload.encode(),
+                        [(name, value.encode()) for name, value in row.headers.items()],
+                    ),
+                )
+                for row in found
+            ]
+
+    async def _publish(self, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        errors = await self._publisher.send_all([row.message for row in rows])
+        sent = [row for row, error in zip(rows, errors, strict=True) if error is None]
+        for row, error in zip(rows, errors, strict=True):
+            if error is not None:
+                metrics.OUTBOX_FAILED.labels(row.message.topic).inc()
+                log.warning("outbox.refused", topic=row.message.topic, id=str(row.id), error=repr(error))
+        if sent:
+            async with self._engine.begin() as connection:
+                await connection.execute(_DELETE, {"ids": [row.id for row in sent]})
+        for row in sent:
+            metrics.OUTBOX_PUBLISHED.labels(row.message.topic).inc()
+            metrics.OUTBOX_SECONDS.observe(time.monotonic() - row.added)

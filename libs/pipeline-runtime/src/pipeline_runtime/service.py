@@ -1,0 +1,117 @@
+"""One way for a service to start, to say how it is, to drain and to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import FrameType
+from typing import Any, NoReturn
+
+import structlog
+import uvicorn
+from prometheus_client import make_asgi_app
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+from pipeline_runtime.logs import configure_logs
+from pipeline_runtime.settings import ServiceSettings
+
+Check = Callable[[], Awaitable[str | None]]
+"""Answers None when all is well, else what is wrong, in a few words."""
+Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
+
+CHECK_SECONDS = 3.0
+GRACE_SECONDS = 10
+
+log = structlog.get_logger()
+
+
+def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
+    """/healthz (the process is alive), /readyz (it can work; 503 with reasons if not), /metrics."""
+
+    async def healthz(_: Request) -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(_: Request) -> JSONResponse:
+        answers = await asyncio.gather(*(_ask(check) for check in checks.values()))
+        wrong = {name: answer for name, answer in zip(checks, answers, strict=True) if answer}
+        return JSONResponse({"ready": not wrong, "problems": wrong}, status_code=503 if wrong else 200)
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Mount("/metrics", make_asgi_app())]
+
+
+async def _ask(check: Check) -> str | None:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            return await check()
+    except TimeoutError:
+        return "no answer in time"
+    except Exception as error:
+        return type(error).__name__
+
+
+def check(ping: Callable[[], Awaitable[object]]) -> Check:
+    """A check of something that raises where it does not answer."""
+
+    async def ask() -> None:
+        await ping()
+
+    return ask
+
+
+def make_app(lifespan: Lifespan, checks: Mapping[str, Check]) -> Starlette:
+    """The app of a service that serves nothing but its health."""
+    return Starlette(routes=health_routes(checks), lifespan=lifespan)
+
+
+@asynccontextmanager
+async def running(name: str, loop: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Run a loop that ends only by cancellation, beside the body. If it dies, so does the process.
+
+    A service with a dead part would look healthy and do nothing; the supervisor starts it again.
+    """
+
+    async def guarded() -> None:
+        try:
+            await loop()
+        except Exception:
+            log.exception("loop.died", loop=name)
+            signal.raise_signal(signal.SIGTERM)
+            raise
+
+    task = asyncio.create_task(guarded(), name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def serve(service: str, settings: ServiceSettings, make: Callable[[], ASGIApp]) -> NoReturn:
+    """Serve until SIGTERM or SIGINT, drain, and leave with 0; with 1 where the start failed."""
+    configure_logs(service, settings.log_level)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, _leave)  # uvicorn raises the signal again once it has drained
+    config = uvicorn.Config(
+        make(),
+        host=settings.http_host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    log.info("service.starting", port=settings.http_port)
+    server.run()
+    sys.exit(0 if server.started else 1)
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
