@@ -18,6 +18,7 @@ class ProcessError(CallvaultError):
     """A program that ended, or was not ready in time, with the last lines of its log."""
 
     def __init__(self, name: str, what: str, tail: str) -> None:
-        super().__init__("process_failed", f"{name} {what}.", "The last lines of its log follow.")
+        super().__init__("process_failed", f"{name} {what}.")
         self.name = name
+        self.what = what
         self.tail = tail

@@ -76,14 +76,20 @@ def end_leftover(pid: int, mark: str, *, how: signal.Signals, within: float) -> 
     """Stop a process of an earlier run, if `pid` still is that: one whose command line holds `mark`."""
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
-        if not any(mark in word for word in process.cmdline()):
-            return
-        process.send_signal(how)
-        with contextlib.suppress(psutil.TimeoutExpired):
-            process.wait(within)
-            return
-        process.kill()
-        process.wait(within)
+        if any(mark in word for word in process.cmdline()):
+            process.send_signal(how)
+            _, left = psutil.wait_procs([process], timeout=within)
+            for slow in left:
+                slow.kill()
+                slow.wait()
+
+
+def created(pid: int | None) -> float | None:
+    """When a process began, which with its id tells it from all others; None if there is none."""
+    try:
+        return None if pid is None else psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return None
 
 
 def rotate(log: Path) -> None:

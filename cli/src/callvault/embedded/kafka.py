@@ -23,6 +23,7 @@ _JAVA = [
     "-Xmx384m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",  # a quick start is worth more here than peak speed
+    "--sun-misc-unsafe-memory-access=allow",  # Kafka does; Java would warn at each start
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
@@ -65,11 +66,10 @@ class Kafka:
         jars = class_path()
         self._end_earlier_broker()
         rotate(self.log)
-        self.port = remembered_port(self.home, "kafka")
+        self.port = self.port or remembered_port(self.home, "kafka")  # clients know it: no other later
         self._settings.write_text(self._properties(remembered_port(self.home, "kafka-controller")))
         if not (self._folder / "data" / "meta.properties").exists():
             self._format(jars)
-        # After a power cut each segment is read again; a broker that is killed needs it as well.
         self._process = spawn(
             [*_JAVA, "-cp", jars, "kafka.Kafka", self._settings],
             log=self.log,

@@ -34,9 +34,7 @@ def unprivileged_user() -> User | None:
             continue
         return User(name, entry.pw_uid, entry.pw_gid)
     remedy = "Add one with `useradd --system postgres`, or run callvault as an ordinary user."
-    raise CallvaultError(
-        "no_unprivileged_user", "PostgreSQL refuses root, and there is no other user.", remedy
-    )
+    raise CallvaultError("no_unprivileged_user", "PostgreSQL refuses root, and there is no other user.", remedy)
 
 
 def programs(user: User | None) -> Path:

@@ -80,7 +80,7 @@ class Postgres:
         if not (self._data / "global" / "pg_control").exists():
             self._make_cluster()
         self._end_earlier_server()
-        self.port = remembered_port(self.home, "postgres")
+        self.port = self.port or remembered_port(self.home, "postgres")  # clients know it: no other later
         self._process = self._serve()
         self._make_owner()
 

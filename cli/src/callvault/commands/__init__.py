@@ -1,0 +1,1 @@
+"""The subcommands of `callvault`, one module each."""

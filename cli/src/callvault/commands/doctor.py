@@ -1,0 +1,5 @@
+"""`callvault doctor`."""
+
+
+def doctor() -> None:
+    """Check this machine."""

@@ -1,0 +1,102 @@
+"""What is embedded, what is outside, and the environment variables that each process is given."""
+
+import os
+from collections.abc import Mapping
+
+from callvault.embedded.postgres import DATABASE, OWNER
+from callvault.errors import CallvaultError
+from callvault.home import Home
+
+MIGRATION_URL = "MIGRATION_DATABASE_URL"
+ROLE_URLS = {
+    "GATEWAY_DATABASE_URL": "callvault_web",
+    "INTAKE_DATABASE_URL": "callvault_intake",
+    "RECORDER_DATABASE_URL": "callvault_recorder",
+    "TRANSCRIBER_DATABASE_URL": "callvault_transcriber",
+}
+GATEWAY = "ingest-gateway"
+# Which secrets a service is given; nobody else sees them. Others get the URL of their own name.
+_SECRETS = {
+    GATEWAY: {"GATEWAY_DATABASE_URL", "INTAKE_DATABASE_URL", "AUTH_JWT_SECRET"},
+    "recorder": {"RECORDER_DATABASE_URL"},
+    "transcriber": {"TRANSCRIBER_DATABASE_URL", "TRANSCRIBER_API_KEY", "OPENAI_API_KEY"},
+}
+_KEPT_APART = {"AUTH_JWT_SECRET", "TRANSCRIBER_API_KEY", "OPENAI_API_KEY"}
+
+
+def kafka_is_outside(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a Kafka of the user's own is named."""
+    return bool((environ or os.environ).get("KAFKA_BOOTSTRAP_SERVERS"))
+
+
+def database_is_outside(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a database of the user's own is named. Raises `database_urls_missing` if only in part."""
+    environ = environ or os.environ
+    if not any(environ.get(name) for name in (MIGRATION_URL, *ROLE_URLS)):
+        return False
+    missing = [name for name in ROLE_URLS if not environ.get(name)]
+    if missing:
+        remedy = "Give all of them, or none for the embedded database."
+        raise CallvaultError(
+            "database_urls_missing", f"An outside database also needs {', '.join(missing)}.", remedy
+        )
+    return True
+
+
+def kafka_environment(home: Home) -> dict[str, str]:
+    """Our environment with the broker's address, embedded or not. Raises `not_started`."""
+    if kafka_is_outside():
+        return dict(os.environ)
+    return os.environ | {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{_port(home, 'kafka')}"}
+
+
+def database_environment(home: Home) -> dict[str, str]:
+    """Our environment with the URL of every role, embedded or not. Raises `not_started`."""
+    if database_is_outside():
+        return dict(os.environ)
+    place = f"127.0.0.1:{_port(home, 'postgres')}/{DATABASE}"
+    roles = {MIGRATION_URL: OWNER} | ROLE_URLS
+    return os.environ | {
+        name: f"postgresql://{role}:{home.secret(role)}@{place}" for name, role in roles.items()
+    }
+
+
+def stack_environment(home: Home) -> dict[str, str]:
+    """Our environment with all of the stack's addresses filled in, for whoever works beside it.
+
+    Embedded servers' ports come from state.json: raises `not_started` where they have never run.
+    """
+    environment = kafka_environment(home) | database_environment(home)
+    environment["CALLVAULT_HOME"] = str(home.path)
+    environment.setdefault("STORAGE_URL", home.folder("storage").as_uri())
+    if address := gateway_url(home):
+        environment.setdefault("PUBLIC_URL", address)
+    return environment
+
+
+def gateway_url(home: Home) -> str | None:
+    """Where the gateway serves on this machine, as of its last start."""
+    port = home.state().get("ports", {}).get(GATEWAY)
+    return None if port is None else f"http://127.0.0.1:{port}"
+
+
+def service_environment(home: Home, service: str, port: int) -> dict[str, str]:
+    """The environment of one service: its own secrets and nobody else's, and where it serves."""
+    own = _SECRETS.get(service, {f"{service.upper().replace('-', '_')}_DATABASE_URL"})
+    environment = {
+        name: value
+        for name, value in stack_environment(home).items()
+        if name in own or not (name.endswith("_DATABASE_URL") or name in _KEPT_APART)
+    }
+    if service != GATEWAY:
+        environment["HTTP_HOST"] = "127.0.0.1"
+    environment.setdefault("HTTP_HOST", "127.0.0.1")
+    environment.setdefault("MALLOC_ARENA_MAX", "2")  # fewer arenas: tens of MB less for each service
+    return environment | {"HTTP_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+
+
+def _port(home: Home, name: str) -> int:
+    port = home.state().get("ports", {}).get(name)
+    if port is None:
+        raise CallvaultError("not_started", "The stack has never run here.", "Run `callvault up`.")
+    return int(port)

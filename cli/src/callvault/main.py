@@ -1,0 +1,42 @@
+"""The `callvault` command: registers one module of callvault.commands for each subcommand.
+
+Exit codes: 0 done; 1 it failed, and the message says why; 2 wrong use; 3 no stack is running;
+4 a stack is running already; 5 this machine is not set up.
+"""
+
+import sys
+
+import typer
+
+from callvault.commands import doctor, down, setup, status, up
+from callvault.errors import CallvaultError, ProcessError
+
+app = typer.Typer(
+    help="Brings your calls and their transcripts into one library, on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for module in (up, down, status, setup, doctor):
+    app.command()(getattr(module, module.__name__.rpartition(".")[2]))
+
+_EXIT_CODES = {
+    "not_running": 3,
+    "not_started": 3,
+    "already_running": 4,
+    "jars_missing": 5,
+    "jars_changed": 5,
+    "jars_unreachable": 5,
+    "postgres_missing": 5,
+}
+
+
+def main() -> None:
+    """Run the command; a failure is a sentence on standard error and an exit code, not a traceback."""
+    try:
+        app()
+    except CallvaultError as error:
+        if isinstance(error, ProcessError) and error.tail:
+            typer.echo(error.tail, err=True)
+        typer.secho(f"{error.code}: {error}", err=True, fg="red")
+        sys.exit(_EXIT_CODES.get(error.code, 1))

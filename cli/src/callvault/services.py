@@ -1,0 +1,130 @@
+"""The services of the stack: every folder with a main module, started and watched over HTTP."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from importlib.metadata import distributions
+from importlib.util import find_spec
+from pathlib import Path
+
+from callvault.environment import GATEWAY, service_environment
+from callvault.errors import ProcessError
+from callvault.home import Home
+from callvault.ports import remembered_port
+from callvault.spawn import end, rotate, spawn, tail
+
+_GATEWAY_PORT = 8000
+_READY_SECONDS = 60.0
+_STOP_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service by its folder's name, the package to run, and where its source lies (None: installed)."""
+
+    name: str
+    package: str
+    source: Path | None
+
+
+def find_services() -> list[Service]:
+    """All services: of CALLVAULT_SERVICES_DIR, else of the repository, else the installed ones."""
+    named = os.environ.get("CALLVAULT_SERVICES_DIR")
+    folder = Path(named) if named else Path(__file__).parents[3] / "services"
+    found = _in_folder(folder.absolute()) if folder.is_dir() else _installed()
+    return sorted(found, key=lambda service: service.name)
+
+
+def _in_folder(folder: Path) -> Iterator[Service]:
+    for main in folder.glob("*/src/*/__main__.py"):
+        name, package = main.parents[2].name, main.parent.name
+        if package == name.replace("-", "_"):
+            yield Service(name, package, main.parents[1])
+
+
+def _installed() -> Iterator[Service]:
+    """Distributions that stand on the runtime and can be run."""
+    for distribution in distributions():
+        stands_on_runtime = any(need.startswith("pipeline-runtime") for need in distribution.requires or [])
+        package = distribution.name.replace("-", "_")
+        if stands_on_runtime and find_spec(package) and find_spec(f"{package}.__main__"):
+            yield Service(distribution.name, package, None)
+
+
+class ServiceProcess:
+    """One service as a child process."""
+
+    def __init__(self, home: Home, service: Service, *, port: int | None = None) -> None:
+        self.home = home
+        self.name = service.name
+        preferred = _GATEWAY_PORT if service.name == GATEWAY else None
+        self.port = port or remembered_port(home, service.name, preferred=preferred)
+        self.patience = _READY_SECONDS
+        self._service = service
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    @property
+    def log(self) -> Path:
+        """What the service prints."""
+        return self.home.log(self.name)
+
+    def start(self) -> None:
+        """Start it and wait until it is ready. Raises ProcessError when it ends or `patience` (s) does."""
+        environment = service_environment(self.home, self.name, self.port)
+        if self._service.source:  # runs from its folder, installed or not
+            path = [str(self._service.source), environment.get("PYTHONPATH", "")]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, path))
+        rotate(self.log)
+        self._process = spawn(
+            [sys.executable, "-m", self._service.package],
+            log=self.log,
+            environment=environment,
+            folder=self.home.path,
+            death_signal=signal.SIGKILL,
+        )
+        self._await_ready(self._process, self.port)
+
+    def stop(self) -> None:
+        """Ask it to finish what it holds and stop."""
+        if self._process is not None:
+            end(self._process, within=_STOP_SECONDS)
+
+    def _await_ready(self, process: subprocess.Popen[bytes], port: int) -> None:
+        deadline = time.monotonic() + self.patience
+        reasons = "no answer from /readyz"
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise ProcessError(self.name, f"ended with code {process.returncode}", tail(self.log))
+            answer = readiness(port)
+            if answer == "":
+                return
+            reasons = answer or reasons
+            time.sleep(0.1)
+        self.stop()
+        what = f"was not ready within {self.patience:.0f} s ({reasons})"
+        raise ProcessError(self.name, what, tail(self.log))
+
+
+def readiness(port: int, *, timeout: float = 2.0) -> str | None:
+    """Ask /readyz: "" when ready, the reasons when not, None when nobody answers."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        connection.request("GET", "/readyz")
+        response = connection.getresponse()
+        body = response.read(500).decode(errors="replace")
+    except (OSError, HTTPException):
+        return None
+    else:
+        return "" if response.status == 200 else f"{response.status} {body}"
+    finally:
+        connection.close()
