@@ -2,9 +2,9 @@
 
 import typer
 
-from callvault.embedded.jars import fetch_jars
+from callvault.embedded.warmup import set_up
 
 
 def setup() -> None:
-    """Fetch and check Kafka's jars (43 MB). A second run only checks them."""
-    typer.echo(f"Kafka's jars are in place: {fetch_jars(typer.echo)}")
+    """Fetch and check Kafka's jars (43 MB), and try a first start. A second run only checks them."""
+    typer.echo(f"Kafka is in place: {set_up(typer.echo)}")
