@@ -47,7 +47,7 @@ def start_detached(home: Home, *, port: int | None = None, say: Callable[[str], 
         )
     log = home.log("supervisor")
     rotate(log)
-    command = [sys.executable, "-m", "callvault.supervisor", *([str(port)] if port else [])]
+    command = [sys.executable, "-P", "-m", "callvault.supervisor", *([str(port)] if port else [])]
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,

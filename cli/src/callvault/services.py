@@ -86,7 +86,7 @@ class ServiceProcess:
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, path))
         rotate(self.log)
         self._process = spawn(
-            [sys.executable, "-m", self._service.package],
+            [sys.executable, "-P", "-m", self._service.package],
             log=self.log,
             environment=environment,
             folder=self.home.path,

@@ -113,7 +113,7 @@ class Supervisor:
         log = self.home.log(name)
         rotate(log)
         logger.info("%s: running", name)
-        command = [sys.executable, "-m", f"pipeline_runtime.{name}"]
+        command = [sys.executable, "-P", "-m", f"pipeline_runtime.{name}"]
         process = spawn(command, log=log, environment=environment, folder=self.home.path)
         waiting = asyncio.get_running_loop().run_in_executor(self._threads, process.wait, _STEP_SECONDS)
         try:

@@ -2,10 +2,11 @@
 
 An ordinary user runs it as itself, data in the home. Root runs it as `postgres` (else `nobody`). If that
 user cannot pass through a folder above the home or the Python environment (/root is closed to others), the
-data goes to /var/lib/callvault/<id> and the programs to /var/lib/callvault/postgres-<version>. Folders
+data goes to /var/lib/callvault/<id>/data and the programs to /var/lib/callvault/postgres-<version>. Folders
 that are not ours keep their modes.
 """
 
+import hashlib
 import os
 import pwd
 import shutil
@@ -60,14 +61,34 @@ def packaged_programs() -> Path:
 
 def data_folder(home: Home, user: User | None) -> Path:
     """The home's database folder, existing, empty or not, owned by whoever runs the server."""
-    inside, outside = home.path / "postgres", SHARED / home.secret("postgres_folder")
+    inside, outside = home.path / "postgres", _outside(home)
     reachable = can_enter(home.path, user)
     if (inside / "PG_VERSION").exists() and not reachable:
-        remedy = f"Let that user pass through the folders above it, or move it to {outside}."
+        remedy = f"Let that user pass through the folders above it, or move it to {outside / 'data'}."
         raise CallvaultError("data_unreachable", f"The database's user cannot reach {inside}.", remedy)
     if reachable and not outside.exists():
         return _owned(inside, user)
-    return _owned(_shared_folder() / outside.name, user)
+    _shared_folder()
+    outside.mkdir(mode=0o755, exist_ok=True)
+    (outside / "home").write_text(f"{home.path}\n")  # for whoever finds it: whose it is
+    return _owned(outside / "data", user)
+
+
+def remove_data(home: Home) -> None:
+    """Delete the home's database folder, wherever it lies. No server may run on it."""
+    for folder in (home.path / "postgres", _outside(home)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def abandoned_folders() -> list[Path]:
+    """Database folders in the shared place whose homes are gone: nobody will use them again."""
+    notes = SHARED.glob("*/home")
+    return sorted(note.parent for note in notes if not Path(note.read_text().strip()).exists())
+
+
+def _outside(home: Home) -> Path:
+    """Named by a random word of the home and not by its path: a new home never finds an old one's data."""
+    return SHARED / hashlib.sha256(home.secret("database_folder").encode()).hexdigest()[:16]
 
 
 def can_enter(folder: Path, user: User | None) -> bool:

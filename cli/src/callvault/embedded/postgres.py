@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from callvault.embedded.place import data_folder, programs, unprivileged_user
+from callvault.embedded.place import data_folder, programs, remove_data, unprivileged_user
 from callvault.errors import CallvaultError, ProcessError
 from callvault.home import Home
 from callvault.ports import remembered_port
@@ -93,7 +93,7 @@ class Postgres:
     def remove(self) -> None:
         """Stop the server and delete its data, wherever it lies."""
         self.stop()
-        shutil.rmtree(data_folder(self.home, unprivileged_user()))
+        remove_data(self.home)
 
     def __enter__(self) -> "Postgres":
         self.start()
