@@ -1,0 +1,83 @@
+# Every command of this repository. `make` alone prints them.
+
+VENV     := .venv
+BIN      := $(VENV)/bin
+PYTHON   := $(BIN)/python
+DONE     := $(VENV)/.done
+PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml))
+INSTALL  := $(PYTHON) requirements/install.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo up down test check lock bench-recorder clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(DONE)/runtime $(DONE)/packages $(DONE)/kafka ## set up what the stack needs: Python packages, Kafka
+
+setup-dev: $(DONE)/dev $(DONE)/packages $(DONE)/kafka ## the same, with the tools for tests and checks
+
+demo: setup ## import a real recording, show its transcript and its event, serve until Ctrl-C
+	@$(BIN)/callvault demo
+
+up: setup ## start the whole stack and serve until Ctrl-C
+	@$(BIN)/callvault up
+
+down: setup ## stop a stack that runs in the background
+	@$(BIN)/callvault down
+
+test: setup-dev ## run all tests (ARGS="..." for pytest)
+	@$(PYTHON) -m pytest $(ARGS)
+
+check: setup-dev ## lint, formatting, types, import rules, message schemas
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(wildcard $(PACKAGES:%=%/src))
+	$(BIN)/lint-imports
+	$(PYTHON) -m pipeline_contracts.schemas --check
+
+lock: setup-dev ## write the hashed locks anew from what the packages ask for
+	sh requirements/lock.sh $(ARGS)
+
+bench-recorder: setup-dev ## how many records a second the recorder stores
+	@$(PYTHON) benchmarks/recorder.py $(ARGS)
+
+clean: ## remove the virtual environment and all caches (no data)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A step is done again when what it read is newer than the mark it left.
+
+$(DONE)/venv:
+	@for python in python3.13 python3.12 python3.11 python3; do \
+	  if $$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "Making a virtual environment in $(VENV) with $$($$python --version)"; \
+	    $$python -m venv $(VENV) && mkdir -p $(DONE) && touch $@; exit; \
+	  fi; \
+	done; \
+	echo "Python 3.11 or newer with its venv module is needed (on Debian: apt install python3-venv)." >&2; exit 1
+
+$(DONE)/uv: requirements/uv.txt $(DONE)/venv
+	@echo "Installing the installer"
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+$(DONE)/runtime: requirements/runtime.txt $(DONE)/uv
+	@echo "Installing the Python packages"
+	@$(INSTALL) --require-hashes -r requirements/runtime.txt
+	@touch $@
+
+$(DONE)/dev: requirements/dev.txt $(DONE)/uv
+	@echo "Installing the Python packages and the tools for tests and checks"
+	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# Whichever set of packages was asked for comes first; both hold what builds ours.
+$(DONE)/packages: $(PACKAGES:%=%/pyproject.toml) $(DONE)/uv | $(if $(filter setup-dev test check lock bench-recorder,$(MAKECMDGOALS)),$(DONE)/dev,$(DONE)/runtime)
+	@echo "Installing our own packages from their folders"
+	@$(INSTALL) --quiet --no-deps --no-build-isolation $(addprefix --editable ./,$(PACKAGES))
+	@touch $@
+
+$(DONE)/kafka: cli/src/callvault/embedded/kafka-jars.txt $(DONE)/packages
+	@$(BIN)/callvault setup
+	@touch $@
