@@ -93,10 +93,12 @@ def fetch_jars(say: Callable[[str], None]) -> Path:
 def _download(cache: Path, into: Path, say: Callable[[str], None]) -> None:
     """Fetch each jar by itself: the record is the resolution, so no dependency is walked."""
     # Imported here: it takes a while, and nothing but the set-up needs it.
+    import truststore
     from jgo.config import GlobalSettings
     from jgo.constants import MAVEN_CENTRAL_URL
     from jgo.maven import MavenContext
 
+    truststore.inject_into_ssl()  # the machine's certificates, which a company's proxy needs
     mirrors = GlobalSettings.load().repositories  # a closed network names its own in jgo's settings
     # A cache of our own: an aborted download must not be taken for a whole jar the next time.
     context = MavenContext(repo_cache=cache, remote_repos={"central": MAVEN_CENTRAL_URL, **mirrors})
