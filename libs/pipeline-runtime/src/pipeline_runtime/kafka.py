@@ -19,6 +19,9 @@ MAX_BATCH_BYTES = 9 * 1024 * 1024
 MAX_DEAD_LETTER_BYTES = 10 * 1024 * 1024
 """What a dead-letter topic takes: what came, and why it lies there."""
 
+BEGIN_SECONDS = 3.0
+"""How long a message may wait for its topic's metadata or for room in the buffer."""
+
 
 def ssl_context(settings: KafkaSettings) -> ssl.SSLContext | None:
     """The TLS context, None for plain connections."""
@@ -104,18 +107,22 @@ class Publisher:
         await (await self._begin(topic, key, value, headers))
 
     async def send_all(self, messages: Sequence[Encoded]) -> list[BaseException | None]:
-        """Send many at once; for each its error, or None where Kafka confirmed it."""
-        begun = [await self._try_to_begin(message) for message in messages]
-        results = await asyncio.gather(*begun, return_exceptions=True)
-        return [result if isinstance(result, BaseException) else None for result in results]
+        """Send many, of one topic, at once; for each its error, or None where Kafka confirmed it.
 
-    async def _try_to_begin(self, message: Encoded) -> asyncio.Future[Any]:
-        try:
-            return await self._begin(message.topic, message.key, message.value, message.headers)
-        except Exception as error:
-            failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            failed.set_exception(error)
-            return failed
+        After one that could not even be begun, the rest is not tried: it would wait as long.
+        """
+        begun: list[asyncio.Future[Any]] = []
+        refused: BaseException | None = None
+        for message in messages:
+            try:
+                async with asyncio.timeout(BEGIN_SECONDS):
+                    begun.append(await self._begin(message.topic, message.key, message.value, message.headers))
+            except Exception as error:
+                refused = error
+                break
+        results = await asyncio.gather(*begun, return_exceptions=True)
+        errors = [result if isinstance(result, BaseException) else None for result in results]
+        return errors + [refused] * (len(messages) - len(errors))
 
     async def _begin(
         self, topic: str, key: bytes | None, value: bytes | None, headers: Headers

@@ -187,17 +187,21 @@ class Relay:
             ]
 
     async def _publish(self, rows: Sequence[Row]) -> None:
-        if not rows:
-            return
+        by_topic: dict[str, list[Row]] = {}
+        for row in rows:
+            by_topic.setdefault(row.message.topic, []).append(row)
+        await asyncio.gather(*(self._publish_to(topic, some) for topic, some in by_topic.items()))
+
+    async def _publish_to(self, topic: str, rows: list[Row]) -> None:
         errors = await self._publisher.send_all([row.message for row in rows])
         sent = [row for row, error in zip(rows, errors, strict=True) if error is None]
-        for row, error in zip(rows, errors, strict=True):
-            if error is not None:
-                metrics.OUTBOX_FAILED.labels(row.message.topic).inc()
-                log.warning("outbox.refused", topic=row.message.topic, id=str(row.id), error=repr(error))
+        if refused := [error for error in errors if error is not None]:
+            metrics.OUTBOX_FAILED.labels(topic).inc(len(refused))
+            log.warning("outbox.refused", topic=topic, rows=len(refused), error=repr(refused[0]))
         if sent:
             async with self._engine.begin() as connection:
                 await connection.execute(_DELETE, {"ids": [row.id for row in sent]})
+        metrics.OUTBOX_PUBLISHED.labels(topic).inc(len(sent))
+        now = time.monotonic()
         for row in sent:
-            metrics.OUTBOX_PUBLISHED.labels(row.message.topic).inc()
-            metrics.OUTBOX_SECONDS.observe(time.monotonic() - row.added)
+            metrics.OUTBOX_SECONDS.observe(now - row.added)

@@ -1,0 +1,88 @@
+"""The outbox: what is committed goes out, what is rolled back does not, one bad row holds nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+from pydantic import TypeAdapter
+from tests.support.eventually import eventually
+from tests.support.stack import Stack
+
+from pipeline_contracts import DiscoveryEnded, Encoded, Envelope, encode
+from pipeline_runtime.database import make_engine
+from pipeline_runtime.outbox import Relay, rows_of
+from pipeline_runtime.settings import DatabaseUrl
+
+
+def nudge(id: str | None = None) -> Encoded:
+    job = uuid4()
+    envelope = Envelope(DiscoveryEnded.event_type, "/tests", id=id or str(uuid4()))
+    return encode(DiscoveryEnded(job_id=job), key=job, envelope=envelope)
+
+
+@pytest.fixture
+async def relay(stack: Stack):
+    url = TypeAdapter(DatabaseUrl).validate_python(stack.url("callvault_intake"))
+    engine = make_engine(url, app="tests")
+    yield Relay(engine, stack.publisher, service="ingest-gateway")
+    await engine.dispose()
+
+
+async def rows_left(stack: Stack) -> int:
+    return int(await stack.owner.fetchval("SELECT count(*) FROM outbox"))
+
+
+async def test_a_committed_message_is_published_and_its_row_is_gone(stack: Stack, relay: Relay) -> None:
+    running = asyncio.create_task(relay.run())
+    async with relay.transaction() as transaction:
+        transaction.emit(nudge("fact-1"))
+    (message,) = await stack.messages("import.results", at_least=1)
+    assert dict(message.headers)["ce_id"] == b"fact-1"
+
+    async def gone() -> bool:
+        return await rows_left(stack) == 0
+
+    await eventually(gone)
+    running.cancel()
+
+
+async def test_a_rolled_back_message_is_never_published(stack: Stack, relay: Relay) -> None:
+    with pytest.raises(RuntimeError, match="changed my mind"):
+        async with relay.transaction() as transaction:
+            transaction.emit(nudge())
+            raise RuntimeError("changed my mind")
+    await relay.drain()
+    assert await rows_left(stack) == 0
+    assert await stack.messages("import.results") == []
+
+
+async def test_rows_of_a_dead_process_are_published_by_the_next_one(stack: Stack, relay: Relay) -> None:
+    async with relay.transaction() as transaction:
+        transaction.emit(nudge("left-behind"))
+    await stack.owner.execute("UPDATE outbox SET not_before = now()")  # the hold is over, nobody published
+    successor = Relay(relay._engine, stack.publisher, service="ingest-gateway")
+    running = asyncio.create_task(successor.run())
+    (message,) = await stack.messages("import.results", at_least=1)
+    assert dict(message.headers)["ce_id"] == b"left-behind"
+    running.cancel()
+
+
+async def test_a_row_that_kafka_refuses_backs_off_alone(stack: Stack, relay: Relay) -> None:
+    bad = Encoded("no.such topic", b"k", b"{}", nudge().headers)
+    async with relay.transaction() as transaction:
+        transaction.emit(bad)
+        transaction.emit(nudge("good"))
+    await relay.drain()
+    (message,) = await stack.messages("import.results", at_least=1)
+    assert dict(message.headers)["ce_id"] == b"good"
+    assert await stack.owner.fetchval("SELECT aggregatetype FROM outbox") == "no.such topic"
+
+
+async def test_a_service_sees_only_its_own_rows(stack: Stack, relay: Relay) -> None:
+    async with relay.transaction() as transaction:
+        transaction.emit(nudge())
+    await stack.owner.execute("UPDATE outbox SET service = 'recorder', not_before = now()")
+    assert await relay._claim() == []
+    assert len(rows_of([nudge()])) == 1

@@ -1,0 +1,1 @@
+"""What tests share: the servers, a private stack for each test, patience."""

@@ -1,0 +1,48 @@
+"""Kafka and PostgreSQL for the whole run: embedded ones, or those that the environment names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from callvault.embedded.kafka import Kafka
+from callvault.embedded.postgres import Postgres
+
+ROLE_VARIABLES = {
+    "callvault_owner": "MIGRATION_DATABASE_URL",
+    "callvault_web": "GATEWAY_DATABASE_URL",
+    "callvault_intake": "INTAKE_DATABASE_URL",
+    "callvault_recorder": "RECORDER_DATABASE_URL",
+    "callvault_transcriber": "TRANSCRIBER_DATABASE_URL",
+}
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Where Kafka is, and a URL for each role; `admin` may make databases."""
+
+    kafka: str
+    urls: dict[str, str]
+    admin: str
+
+    def url(self, role: str, database: str) -> str:
+        """The role's URL on another database of the same server."""
+        return urlunsplit(urlsplit(self.urls[role])._replace(path=f"/{database}"))
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[Servers]:
+    """Outside servers where the environment names them all, else embedded ones in that folder."""
+    outside = {role: os.environ.get(name) for role, name in ROLE_VARIABLES.items()}
+    kafka = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    given = {role: url for role, url in outside.items() if url}
+    if kafka and len(given) == len(outside):
+        yield Servers(kafka, given, os.environ.get("TEST_ADMIN_DATABASE_URL", given["callvault_owner"]))
+        return
+    with Kafka(folder) as broker, Postgres(folder) as database:
+        urls = {role: database.url_for(role, "callvault") for role in ROLE_VARIABLES}
+        yield Servers(broker.bootstrap, urls, database.url_for("postgres", "postgres"))
