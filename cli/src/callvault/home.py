@@ -53,6 +53,15 @@ class Home:
             change(state)
             _write(self.path / "state.json", state, mode=0o644)
 
+    def credentials(self) -> dict[str, Any]:
+        """How the command itself signs in, from credentials.json; empty at first."""
+        return _read(self.path / "credentials.json")
+
+    def keep_credentials(self, content: dict[str, Any]) -> None:
+        """Replace credentials.json, readable by this user alone."""
+        with _lock:
+            _write(self.path / "credentials.json", content, mode=0o600)
+
     def secret(self, name: str) -> str:
         """The random word kept under this name in secrets.json, made at the first call. URL-safe."""
         with _lock:
