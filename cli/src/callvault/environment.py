@@ -1,7 +1,6 @@
 """What is embedded, what is outside, and the environment variables that each process is given."""
 
 import os
-from collections.abc import Mapping
 
 from callvault.embedded.postgres import DATABASE, OWNER
 from callvault.errors import CallvaultError
@@ -24,17 +23,21 @@ _SECRETS = {
 _KEPT_APART = {"AUTH_JWT_SECRET", "TRANSCRIBER_API_KEY", "OPENAI_API_KEY"}
 
 
-def kafka_is_outside(environ: Mapping[str, str] | None = None) -> bool:
+def kafka_is_outside() -> bool:
     """Whether a Kafka of the user's own is named."""
-    return bool((environ or os.environ).get("KAFKA_BOOTSTRAP_SERVERS"))
+    return bool(os.environ.get("KAFKA_BOOTSTRAP_SERVERS"))
 
 
-def database_is_outside(environ: Mapping[str, str] | None = None) -> bool:
+def database_is_named() -> bool:
+    """Whether the environment gives the URL of any role, be it all of them or not."""
+    return any(os.environ.get(name) for name in (MIGRATION_URL, *ROLE_URLS))
+
+
+def database_is_outside() -> bool:
     """Whether a database of the user's own is named. Raises `database_urls_missing` if only in part."""
-    environ = environ or os.environ
-    if not any(environ.get(name) for name in (MIGRATION_URL, *ROLE_URLS)):
+    if not database_is_named():
         return False
-    missing = [name for name in ROLE_URLS if not environ.get(name)]
+    missing = [name for name in ROLE_URLS if not os.environ.get(name)]
     if missing:
         remedy = "Give all of them, or none for the embedded database."
         raise CallvaultError(
