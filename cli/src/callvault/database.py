@@ -24,7 +24,7 @@ async def transaction(home: Home, variable: str = MIGRATION_URL) -> AsyncIterato
     Raises `database_url_missing`, `invalid_database_url`, `database_unreachable`, `database_refused`.
     """
     engine = create_async_engine(
-        sqlalchemy_url(_read_url(home, variable)),
+        sqlalchemy_url(read_url(home, variable)),
         poolclass=NullPool,
         hide_parameters=True,
         connect_args={"timeout": 10},
@@ -49,7 +49,8 @@ async def saying_what_failed() -> AsyncIterator[None]:
         raise CallvaultError("database_refused", f"The database refused: {first_line}.") from error
 
 
-def _read_url(home: Home, variable: str) -> DatabaseUrl:
+def read_url(home: Home, variable: str) -> DatabaseUrl:
+    """The URL in this variable. Raises `database_url_missing`, `invalid_database_url`."""
     value = database_environment(home).get(variable)
     if not value:
         message = "This needs the database's address as its owner."

@@ -1,0 +1,192 @@
+"""The gateway's HTTP API, as far as the command uses it."""
+
+import io
+import mimetypes
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+from httpx_sse import EventSource, ServerSentEvent, SSEError
+from pydantic import BaseModel, ConfigDict
+
+from callvault.access import Access, not_reachable
+from callvault.errors import CallvaultError
+from pipeline_contracts import JobStatus
+
+_UPLOAD_SECONDS = 300.0
+_SILENCE_SECONDS = 60.0
+"""An event stream that says nothing for so long is taken for dead: a living one sends comments."""
+
+OnSent = Callable[[int], None]
+
+
+class Answer(BaseModel):
+    """What the gateway says; fields that this command does not know are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Problem(Answer):
+    """Why something failed: a stable code and a sentence."""
+
+    code: str
+    message: str
+
+
+class Upload(Answer):
+    """What became of a file at once. `recording_id` is that of a duplicate."""
+
+    job_id: str
+    status: JobStatus
+    outcome: Literal["found", "joined", "duplicate", "quota_exceeded"]
+    recording_id: str | None = None
+    error: Problem | None = None
+
+
+class Item(Answer):
+    """One call of a job."""
+
+    id: str
+    title: str
+    status: Literal["found", "imported", "duplicate", "failed", "skipped"]
+    code: str | None = None
+    message: str | None = None
+    retryable: bool = False
+    recording_id: str | None = None
+    retry_at: datetime | None = None
+
+
+class Job(Answer):
+    """An import and its counters; `items` only where one job was asked for."""
+
+    id: str
+    source_app: str
+    trigger: str
+    title: str | None = None
+    status: JobStatus
+    found: int
+    imported: int
+    duplicates: int
+    failed: int
+    skipped: int
+    open: int
+    created_at: datetime
+    ended_at: datetime | None = None
+    items: list[Item] = []
+
+
+class Gateway:
+    """A client for one run of the command. Errors are CallvaultError with the gateway's own code."""
+
+    def __init__(self, access: Access, client: httpx.AsyncClient) -> None:
+        self._access = access
+        self._client = client
+
+    async def upload(self, path: Path, on_sent: OnSent) -> Upload:
+        """Send a file, a piece at a time. Raises OSError where it cannot be read."""
+        name = os.fsencode(path.name).decode(errors="replace")
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        with _CountedFile(path, on_sent) as file:
+            modified = str(os.fstat(file.fileno()).st_mtime_ns // 1_000_000)
+            answer = await self._request(
+                "POST",
+                "/api/imports/file",
+                data={"last_modified": modified},
+                files={"file": (name, file, kind)},
+                timeout=httpx.Timeout(10, read=_UPLOAD_SECONDS, write=60),
+            )
+        return Upload.model_validate_json(answer)
+
+    async def job(self, job_id: str) -> Job:
+        """One job with its items."""
+        return Job.model_validate_json(await self._request("GET", f"/api/jobs/{job_id}"))
+
+    async def jobs(self, limit: int) -> list[Job]:
+        """The latest jobs, newest first."""
+        return [Job.model_validate(each) for each in await self._latest("jobs", limit)]
+
+    async def recording(self, recording_id: str) -> dict[str, Any]:
+        """One recording with its transcript, as the gateway tells it."""
+        return dict(await self._json(f"/api/recordings/{recording_id}"))
+
+    async def recordings(self, limit: int) -> list[dict[str, Any]]:
+        """The latest recordings without their transcripts, newest first."""
+        return await self._latest("recordings", limit)
+
+    async def events(self) -> AsyncIterator[ServerSentEvent]:
+        """The event stream until it breaks. Raises `not_reachable` when it does."""
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        timeout = httpx.Timeout(10, read=_SILENCE_SECONDS)
+        try:
+            async with self._client.stream("GET", "/api/events", headers=headers, timeout=timeout) as answer:
+                if answer.is_error:
+                    await answer.aread()
+                    raise _refusal(answer)
+                async for event in EventSource(answer).aiter_sse():
+                    yield event
+        except (httpx.TransportError, SSEError) as error:
+            raise not_reachable(self._access.url) from error
+
+    async def _latest(self, what: str, limit: int) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        before = None
+        while len(found) < limit:
+            query = {"limit": str(min(100, limit - len(found)))} | ({"before": before} if before else {})
+            page = await self._json(f"/api/{what}", query)
+            found += page[what]
+            before = page.get("next_before")
+            if not before:
+                break
+        return found
+
+    async def _json(self, path: str, query: dict[str, str] | None = None) -> Any:
+        return httpx.Response(200, content=await self._request("GET", path, params=query)).json()
+
+    async def _request(self, method: str, path: str, **options: Any) -> bytes:
+        try:
+            answer = await self._client.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise not_reachable(self._access.url) from error
+        if answer.is_error:
+            raise _refusal(answer)
+        return answer.content
+
+
+@asynccontextmanager
+async def open_gateway(access: Access) -> AsyncIterator[Gateway]:
+    """A client that is closed at the end. Proxies are for addresses elsewhere."""
+    local = httpx.URL(access.url).host in ("127.0.0.1", "localhost", "::1")
+    headers = {"Authorization": f"Bearer {access.token}"}
+    async with httpx.AsyncClient(
+        base_url=access.url, headers=headers, timeout=30, trust_env=not local
+    ) as client:
+        yield Gateway(access, client)
+
+
+class _CountedFile(io.FileIO):
+    """A file that tells how many of its bytes have been read."""
+
+    def __init__(self, path: Path, on_read: OnSent) -> None:
+        super().__init__(path, "rb")
+        self._on_read = on_read
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        piece = super().read(-1 if size is None else size) or b""
+        self._on_read(self.tell())
+        return piece
+
+
+def _refusal(answer: httpx.Response) -> CallvaultError:
+    """The problem document's code and sentence; something of our own where there is none."""
+    try:
+        problem = answer.json()
+        code, detail = str(problem["code"]), str(problem.get("detail") or problem["title"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return CallvaultError("gateway_failed", f"The gateway answered {answer.status_code}.")
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        return CallvaultError(code, detail, "Look at CALLVAULT_TOKEN.")
+    return CallvaultError(code, detail)

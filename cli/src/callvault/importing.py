@@ -1,0 +1,123 @@
+"""Importing files: send each, and if wanted stay until each has become a recording or has failed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from callvault.errors import CallvaultError
+from callvault.following import follow
+from callvault.gateway import Gateway, Job, Problem, Upload
+from callvault.progress import Display
+from pipeline_contracts import ImportActivity
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file. `result` is imported, duplicate or failed; None while it is open."""
+
+    file: str
+    job_id: str | None = None
+    status: str | None = None
+    result: str | None = None
+    recording_id: str | None = None
+    error: dict[str, str] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--json` prints."""
+        return asdict(self)
+
+    def sentence(self) -> str:
+        """For people."""
+        if self.error:
+            return f"failed: {self.error['message']} ({self.error['code']})"
+        if self.result:
+            return f"{self.result}, recording {self.recording_id}"
+        return f"{self.status}, job {self.job_id}"
+
+
+Report = Callable[[Outcome], None]
+
+
+class Importer:
+    """One run over some files. `report` hears of each file once, when nothing more is waited for."""
+
+    def __init__(self, gateway: Gateway, files: Sequence[Path], display: Display, report: Report) -> None:
+        self._gateway = gateway
+        self._files = files
+        self._display = display
+        self._report = report
+        self._open: dict[str, int] = {}  # job id to the file's number
+
+    async def run(self, *, wait: bool) -> None:
+        """Send all, then follow those that are not decided yet. Raises what keeps it from following."""
+        for number in range(len(self._files)):
+            outcome = await self._send(number)
+            if outcome.result is None and outcome.job_id and wait:
+                self._open[outcome.job_id] = number
+                self._display.waiting(number, self._name(number))
+            else:
+                self._end(number, outcome)
+        if self._open:
+            await self._follow()
+
+    async def _follow(self) -> None:
+        jobs = list(self._open)
+        try:
+            await follow(self._gateway, jobs, on_activity=self._on_activity, on_ended=self._on_ended)
+        except CallvaultError as error:
+            problem = {"code": error.code, "message": str(error)}
+            for job_id, number in self._open.items():
+                self._report(Outcome(str(self._files[number]), job_id, error=problem))
+            raise
+
+    async def _send(self, number: int) -> Outcome:
+        file = self._files[number]
+        try:
+            total = file.stat().st_size
+            sent = await self._gateway.upload(
+                file, lambda count: self._display.sending(number, self._name(number), count, total)
+            )
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            return _failed(file, Problem(code="file_not_readable", message=f"It cannot be read: {reason}."))
+        except CallvaultError as error:
+            return _failed(file, Problem(code=error.code, message=str(error)))
+        return _read_upload(file, sent)
+
+    def _on_activity(self, activity: ImportActivity) -> None:
+        number = self._open.get(str(activity.job_id))
+        if number is not None:
+            self._display.doing(number, self._name(number), activity)
+
+    def _on_ended(self, job: Job) -> None:
+        number = self._open.pop(job.id)
+        self._end(number, read_outcome(self._files[number], job))
+
+    def _end(self, number: int, outcome: Outcome) -> None:
+        self._display.ended(number, self._name(number), outcome.sentence())
+        self._report(outcome)
+
+    def _name(self, number: int) -> str:
+        return self._files[number].name
+
+
+def _read_upload(file: Path, sent: Upload) -> Outcome:
+    result = {"duplicate": "duplicate", "quota_exceeded": "failed"}.get(sent.outcome)
+    error = sent.error.model_dump() if sent.error and result == "failed" else None
+    return Outcome(str(file), sent.job_id, sent.status, result, sent.recording_id, error)
+
+
+def read_outcome(file: Path, job: Job) -> Outcome:
+    """The outcome of a file whose job has ended: it is the job's only item."""
+    if not job.items:
+        return _failed(file, Problem(code="unknown", message=f"The job {job.id} holds nothing."))
+    item = job.items[0]
+    if item.status in ("imported", "duplicate"):
+        return Outcome(str(file), job.id, job.status, item.status, item.recording_id)
+    error = {"code": item.code or "unknown", "message": item.message or "The gateway does not say why."}
+    return Outcome(str(file), job.id, job.status, "failed", item.recording_id, error)
+
+
+def _failed(file: Path, problem: Problem) -> Outcome:
+    return Outcome(str(file), result="failed", error=problem.model_dump())
