@@ -1,0 +1,34 @@
+"""What the transcriber reads from the environment."""
+
+from __future__ import annotations
+
+from pydantic import AnyHttpUrl, Field, SecretStr
+
+from pipeline_runtime.settings import DatabaseUrl, ServiceSettings, Settings
+
+
+class EngineSettings(Settings):
+    """Which engine works. The keys stay in this service."""
+
+    transcriber_base_url: AnyHttpUrl | None = None
+    transcriber_api_key: SecretStr | None = None
+    transcriber_model: str | None = None
+    openai_api_key: SecretStr | None = None
+    transcriber_workers: int | None = Field(default=None, ge=1, le=64)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the work is done on this machine."""
+        return self.transcriber_base_url is None and self.openai_api_key is None
+
+    @property
+    def workers(self) -> int:
+        """How many recordings are worked on at once: a model takes all cores, a request none."""
+        return self.transcriber_workers or (1 if self.is_local else 4)
+
+
+class TranscriberSettings(ServiceSettings, EngineSettings):
+    """All of it."""
+
+    transcriber_database_url: DatabaseUrl
+    storage_url: str

@@ -1,0 +1,47 @@
+"""What the transcriber's tests share: the speech files, decoded, and a server that answers like OpenAI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.engine_server import EngineServer, engine_server
+
+from transcriber.audio import decode
+from transcriber.engines import PartAudio
+
+SPEECH = Path(__file__).parents[3] / "tests" / "speech"
+
+Load = Callable[[str], PartAudio]
+
+
+@pytest.fixture(scope="session")
+def speech() -> Path:
+    """The folder of the speech files."""
+    return SPEECH
+
+
+@pytest.fixture(scope="session")
+def scripts() -> dict[str, str]:
+    """File to the words spoken in it."""
+    return dict(json.loads((SPEECH / "scripts.json").read_text()))
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """A speech file as the one part of itself."""
+
+    def decoded(name: str) -> PartAudio:
+        audio = decode(SPEECH / name, tmp_path / f"{name}.raw")
+        return PartAudio(audio, audio.parts()[0])
+
+    return decoded
+
+
+@pytest.fixture
+def server() -> Iterator[EngineServer]:
+    """A server of the test's own."""
+    with engine_server() as running:
+        yield running
