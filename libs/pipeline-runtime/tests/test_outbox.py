@@ -16,9 +16,9 @@ from pipeline_runtime.outbox import Relay, rows_of
 from pipeline_runtime.settings import DatabaseUrl
 
 
-def nudge(id: str | None = None) -> Encoded:
+def nudge(fact: str | None = None) -> Encoded:
     job = uuid4()
-    envelope = Envelope(DiscoveryEnded.event_type, "/tests", id=id or str(uuid4()))
+    envelope = Envelope(DiscoveryEnded.event_type, "/tests", id=fact or str(uuid4()))
     return encode(DiscoveryEnded(job_id=job), key=job, envelope=envelope)
 
 
@@ -49,10 +49,13 @@ async def test_a_committed_message_is_published_and_its_row_is_gone(stack: Stack
 
 
 async def test_a_rolled_back_message_is_never_published(stack: Stack, relay: Relay) -> None:
-    with pytest.raises(RuntimeError, match="changed my mind"):
+    async def change_my_mind() -> None:
         async with relay.transaction() as transaction:
             transaction.emit(nudge())
             raise RuntimeError("changed my mind")
+
+    with pytest.raises(RuntimeError, match="changed my mind"):
+        await change_my_mind()
     await relay.drain()
     assert await rows_left(stack) == 0
     assert await stack.messages("import.results") == []

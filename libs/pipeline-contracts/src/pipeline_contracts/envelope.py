@@ -6,7 +6,7 @@ item can be ended even when nobody can read the message.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -101,12 +101,13 @@ def encode(message: Message, *, key: str | UUID, envelope: Envelope) -> Encoded:
 
 def event_type(headers: Iterable[tuple[str, bytes]]) -> str | None:
     """The CloudEvents type, None where there is none."""
-    return next((value.decode("utf-8", "replace") for name, value in headers if name == "ce_type"), None)
+    kind = dict(headers).get("ce_type")
+    return None if kind is None else kind.decode("utf-8", "replace")
 
 
 def about(headers: Iterable[tuple[str, bytes]]) -> About | None:
     """The item in the headers; None where the headers name no job or are not readable."""
-    found = {name: value for name, value in headers if name in ("ce_jobid", "ce_itemid", "ce_attempt")}
+    found = dict(headers)
     try:
         job = UUID(found["ce_jobid"].decode())
         item = UUID(found["ce_itemid"].decode()) if "ce_itemid" in found else None
@@ -115,14 +116,14 @@ def about(headers: Iterable[tuple[str, bytes]]) -> About | None:
         return None
 
 
-def decode(topic: Topic, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> Message:
+def decode(topic: Topic, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Message:
     """The message as its type says. Raises Unreadable with a reason that names no content."""
     if value is None:
         raise Unreadable("empty_message")
     if len(value) > MAX_MESSAGE_BYTES:
         raise Unreadable("message_too_large", f"{len(value)} bytes")
     kind = event_type(headers)
-    model = next((model for model in topic.messages if model.event_type == kind), None)
+    model = topic.model(kind)
     if model is None:
         raise Unreadable("unknown_type", f"{kind!r:.80} on {topic.name}")
     try:

@@ -30,6 +30,10 @@ class Topic:
     keep: timedelta = timedelta(days=7)
     dead_letters: bool = False
 
+    def model(self, event_type: str | None) -> type[Message] | None:
+        """The model of a CloudEvents type, None where this topic does not carry it."""
+        return next((model for model in self.messages if model.event_type == event_type), None)
+
     @property
     def dead(self) -> str:
         """The name of the topic that takes what nobody could read."""

@@ -153,7 +153,7 @@ CREATE TABLE tasks (
     leased_by     uuid,
     sent_at       timestamptz,                   -- the result was confirmed by Kafka; the item has not ended yet
     created_at    timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT one_task_per_part UNIQUE (kind, item_id, part)
+    CONSTRAINT one_task_per_part UNIQUE (item_id, kind, part)
 );
 CREATE INDEX tasks_claimable ON tasks (kind, priority, not_before);
 
@@ -219,11 +219,10 @@ CREATE TABLE recordings (
 );
 
 CREATE TABLE vault_entries (
-    id           uuid PRIMARY KEY,
     vault_id     uuid NOT NULL,
     recording_id uuid NOT NULL REFERENCES recordings ON DELETE CASCADE,
     created_at   timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT once_per_vault UNIQUE (recording_id, vault_id)
+    CONSTRAINT once_per_vault PRIMARY KEY (recording_id, vault_id)
 );
 
 -- pglz is the costliest part of storing a transcript; lz4 does it in a third of the time.

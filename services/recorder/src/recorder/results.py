@@ -1,0 +1,94 @@
+"""What lies on import.results, read once: a record, a failure, a nudge, or something nobody can read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from pipeline_contracts import (
+    IMPORT_RESULTS,
+    About,
+    ConnectorRecord,
+    DiscoveryEnded,
+    ItemFailed,
+    Unreadable,
+    about,
+    decode,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A message that is parked. `about` is the item that it would have ended, as far as the headers say."""
+
+    reason: str
+    detail: str
+    about: About | None
+    raw: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record and the job it belongs to."""
+
+    job: UUID
+    record: ConnectorRecord
+    raw: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed attempt."""
+
+    failed: ItemFailed
+    raw: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """A job that may be over."""
+
+    job: UUID
+    raw: Any
+
+
+Result = Record | Failure | Nudge | Bad
+
+
+def read(raw: Any) -> Result:
+    """Read one Kafka record. Never raises: what cannot be read is Bad."""
+    whose = about(raw.headers)
+    try:
+        message = decode(IMPORT_RESULTS, raw.value, raw.headers)
+        if isinstance(message, ItemFailed):
+            return Failure(message, raw)
+        if isinstance(message, DiscoveryEnded):
+            return Nudge(message.job_id, raw)
+        assert isinstance(message, ConnectorRecord)
+        if whose is None:
+            raise Unreadable("no_job_named")
+        if b"\\u0000" in raw.value:
+            _refuse_nul(message)
+        return Record(whose.job, message, raw)
+    except Unreadable as error:
+        return Bad(error.reason, error.detail, whose, raw)
+
+
+def _refuse_nul(record: ConnectorRecord) -> None:
+    """PostgreSQL has no NUL in text and JSON. The bytes looked like one; here it is certain."""
+    if any("\x00" in text for text in _texts(record.model_dump())):
+        raise Unreadable("nul_character")
+
+
+def _texts(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield str(name)
+            yield from _texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner)
