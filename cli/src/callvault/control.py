@@ -8,12 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import psutil
-
 from callvault.environment import gateway_url, kafka_environment
 from callvault.errors import CallvaultError, ProcessError
 from callvault.home import Home
-from callvault.spawn import created, rotate, tail
+from callvault.spawn import created, end_and_wait, rotate, tail
 
 _LOOK_SECONDS = 0.05
 _DOWN_SECONDS = 90.0
@@ -69,9 +67,7 @@ def stop(home: Home) -> bool:
     supervisor = home.state().get("supervisor")
     if supervisor is None or not _is_alive(supervisor):
         return False
-    process = psutil.Process(supervisor["pid"])
-    process.send_signal(signal.SIGTERM)
-    if psutil.wait_procs([process], timeout=_DOWN_SECONDS)[1]:
+    if not end_and_wait(supervisor["pid"], how=signal.SIGTERM, within=_DOWN_SECONDS):
         message = f"The stack did not stop within {_DOWN_SECONDS:.0f} s."
         raise CallvaultError("not_stopped", message, f"Look into {home.log('supervisor')}.")
     return True

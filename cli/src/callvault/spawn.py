@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -75,21 +76,34 @@ def end(process: subprocess.Popen[bytes], *, how: signal.Signals = signal.SIGTER
 def end_leftover(pid: int, mark: str, *, how: signal.Signals, within: float) -> None:
     """Stop a process of an earlier run, if `pid` still is that: one whose command line holds `mark`."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        if any(mark in word for word in process.cmdline()):
-            process.send_signal(how)
-            _, left = psutil.wait_procs([process], timeout=within)
-            for slow in left:
-                slow.kill()
-                slow.wait()
+        ours = any(mark in word for word in psutil.Process(pid).cmdline())
+        if ours and not end_and_wait(pid, how=how, within=within):
+            end_and_wait(pid, how=signal.SIGKILL, within=within)
 
 
 def created(pid: int | None) -> float | None:
-    """When a process began, which with its id tells it from all others; None if there is none."""
+    """When a running process began, which with its id tells it from all others; None if none runs."""
+    if pid is None:
+        return None
     try:
-        return None if pid is None else psutil.Process(pid).create_time()
+        process = psutil.Process(pid)
+        # One that has ended stays listed until its parent asks; in a container nobody may ever ask.
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except psutil.NoSuchProcess:
         return None
+
+
+def end_and_wait(pid: int, *, how: signal.Signals, within: float) -> bool:
+    """Signal a process that is not our child and wait; False if it still runs after that many seconds."""
+    deadline = time.monotonic() + within
+    began = created(pid)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, how)
+    while began is not None and created(pid) == began:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def rotate(log: Path) -> None:

@@ -14,8 +14,6 @@ from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
-import psutil
-
 from callvault.embedded.kafka import Kafka
 from callvault.embedded.postgres import Postgres
 from callvault.environment import (
@@ -31,7 +29,7 @@ from callvault.errors import CallvaultError, ProcessError
 from callvault.home import Home
 from callvault.ports import is_free, remember_port
 from callvault.services import ServiceProcess, find_services
-from callvault.spawn import created, end, rotate, spawn, tail
+from callvault.spawn import created, end, end_and_wait, rotate, spawn, tail
 from callvault.supervised import Supervised
 
 logger = logging.getLogger("callvault")
@@ -57,7 +55,7 @@ class Supervisor:
     async def run(self) -> None:
         """Start everything, keep it up until `stop`, stop it in order. Raises what kept it from starting."""
         with _only_supervisor(self.home):
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
             starting = asyncio.create_task(self._start())
             stopping = asyncio.create_task(self._stop.wait())
@@ -143,7 +141,7 @@ class Supervisor:
         present = {
             "supervisor": {
                 "pid": os.getpid(),
-                "created": psutil.Process().create_time(),
+                "created": created(os.getpid()),
                 "state": self._phase,
                 "failure": _describe(self.failure),
             },
@@ -179,9 +177,7 @@ def _end_leftovers(home: Home) -> None:
     """End processes that outlived an earlier supervisor, where the system does not do so."""
     for entry in home.state().get("processes", []):
         if entry["pid"] and created(entry["pid"]) == entry["created"]:
-            process = psutil.Process(entry["pid"])
-            process.send_signal(signal.SIGINT)
-            psutil.wait_procs([process], timeout=_LEFTOVER_SECONDS)
+            end_and_wait(entry["pid"], how=signal.SIGINT, within=_LEFTOVER_SECONDS)
 
 
 def _describe(failure: CallvaultError | None) -> dict[str, str] | None:

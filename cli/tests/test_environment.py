@@ -1,0 +1,66 @@
+"""What each process is told: its own secrets, and nobody else's."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from callvault.environment import ROLE_URLS, database_is_outside, service_environment
+from callvault.errors import CallvaultError
+from callvault.home import Home
+from callvault.ports import is_free, remembered_port
+from callvault.services import find_services
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    for name in ("KAFKA_BOOTSTRAP_SERVERS", "MIGRATION_DATABASE_URL", *ROLE_URLS):
+        monkeypatch.delenv(name, raising=False)
+    home = Home(tmp_path / "home")
+    for name in ("kafka", "postgres", "ingest-gateway"):
+        remembered_port(home, name)
+    return home
+
+
+def test_a_service_gets_its_own_secrets_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "of the transcriber")
+    monkeypatch.setenv("AUTH_JWT_SECRET", "of the gateway")
+    secret = {"OPENAI_API_KEY", "AUTH_JWT_SECRET", "MIGRATION_DATABASE_URL", *ROLE_URLS}
+
+    def given(service: str) -> set[str]:
+        return set(service_environment(home, service, 1)) & secret
+
+    assert given("recorder") == {"RECORDER_DATABASE_URL"}
+    assert given("transcriber") == {"TRANSCRIBER_DATABASE_URL", "OPENAI_API_KEY"}
+    assert given("ingest-gateway") == {"GATEWAY_DATABASE_URL", "INTAKE_DATABASE_URL", "AUTH_JWT_SECRET"}
+    assert given("some-connector") == set()
+
+
+def test_an_outside_database_is_named_whole_or_not_at_all(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not database_is_outside()
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", "postgresql://somebody@somewhere/database")
+    with pytest.raises(CallvaultError, match="RECORDER_DATABASE_URL") as caught:
+        database_is_outside()
+    assert caught.value.code == "database_urls_missing"
+
+
+def test_a_port_is_kept_while_it_is_free(home: Home) -> None:
+    port = remembered_port(home, "kafka")
+    assert remembered_port(home, "kafka") == port
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        assert not is_free(port)
+        assert remembered_port(home, "kafka") != port
+
+
+def test_a_folder_with_a_main_module_is_a_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, package in (("zoom-connector", "zoom_connector"), ("notes", "other")):
+        folder = tmp_path / name / "src" / package
+        folder.mkdir(parents=True)
+        (folder / "__main__.py").touch()
+    monkeypatch.setenv("CALLVAULT_SERVICES_DIR", str(tmp_path))
+    found = find_services()
+    assert [(service.name, service.package) for service in found] == [("zoom-connector", "zoom_connector")]
