@@ -1,20 +1,13 @@
 """Where the gateway is, and the token that opens it."""
 
 import os
-import socket
 from dataclasses import dataclass, field
 
 import httpx
-from sqlalchemy import text
 
 from callvault.control import status
-from callvault.database import transaction
 from callvault.errors import CallvaultError
 from callvault.home import Home
-from pipeline_runtime.people import PersonError, add_token, add_user
-
-LOCAL_USER = "you@callvault.local"
-_FIND_USER = text("SELECT id FROM users WHERE email = :email AND external_subject IS NULL")
 
 
 @dataclass(frozen=True)
@@ -54,8 +47,11 @@ async def _local_token(home: Home, url: str) -> str:
     token = home.credentials().get("token")
     if isinstance(token, str) and await _is_valid(url, token):
         return token
-    token = await _make_token(home)
-    home.keep_credentials({"email": LOCAL_USER, "token": token})
+    # Imported here: the database's library takes longer than most commands, and is needed once.
+    from callvault.local_user import EMAIL, make_token
+
+    token = await make_token(home)
+    home.keep_credentials({"email": EMAIL, "token": token})
     return token
 
 
@@ -66,16 +62,6 @@ async def _is_valid(url: str, token: str) -> bool:
         except httpx.TransportError as error:
             raise not_reachable(url) from error
     return answer.status_code != httpx.codes.UNAUTHORIZED
-
-
-async def _make_token(home: Home) -> str:
-    async with transaction(home) as connection:
-        known = (await connection.execute(_FIND_USER, {"email": LOCAL_USER})).scalar_one_or_none()
-        try:
-            user = known or await add_user(connection, LOCAL_USER, plan="unlimited")
-        except PersonError:  # another command was quicker
-            user = (await connection.execute(_FIND_USER, {"email": LOCAL_USER})).scalar_one()
-        return await add_token(connection, user, kind="personal", name=f"callvault on {socket.gethostname()}")
 
 
 def not_reachable(url: str) -> CallvaultError:

@@ -1,39 +1,31 @@
-"""The `callvault` command: registers one module of callvault.commands for each subcommand.
+"""The `callvault` command: one module of callvault.commands for each subcommand.
 
 Exit codes: 0 done; 1 it failed, and the message says why; 2 wrong use; 3 no stack is running, or it
 does not answer; 4 a stack is running already; 5 this machine is not set up.
 """
 
 import sys
+from importlib import import_module
 
 import typer
 
-from callvault.commands import (
-    doctor,
-    down,
-    imports,
-    jobs,
-    migrate,
-    recordings,
-    setup,
-    status,
-    tail,
-    up,
-    user,
-)
 from callvault.errors import CallvaultError, ProcessError
 
-app = typer.Typer(
-    help="Brings your calls and their transcripts into one library, on this machine.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-for module in (up, down, status, jobs, recordings, tail, migrate, setup, doctor):
-    app.command()(getattr(module, module.__name__.rpartition(".")[2]))
-app.command("import")(imports.import_files)
-app.add_typer(user.app, name="user")
-
+# In the order of the help. What follows a colon is the function, or the group of commands.
+_COMMANDS = {
+    "up": "up:up",
+    "down": "down:down",
+    "status": "status:status",
+    "demo": "demo:demo",
+    "import": "imports:import_files",
+    "jobs": "jobs:jobs",
+    "recordings": "recordings:recordings",
+    "tail": "tail:tail",
+    "user": "user:app",
+    "migrate": "migrate:migrate",
+    "setup": "setup:setup",
+    "doctor": "doctor:doctor",
+}
 _EXIT_CODES = {
     "not_running": 3,
     "not_started": 3,
@@ -48,10 +40,32 @@ _EXIT_CODES = {
 }
 
 
+def make_app(asked_for: str) -> typer.Typer:
+    """The command line with the one command that was asked for, or with all where it is none of them.
+
+    Only that one is loaded: all of them take most of a second.
+    """
+    app = typer.Typer(
+        help="Brings your calls and their transcripts into one library, on this machine.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(lambda: None)  # keeps a single command a subcommand
+    for name in [asked_for] if asked_for in _COMMANDS else _COMMANDS:
+        module, _, attribute = _COMMANDS[name].partition(":")
+        command = getattr(import_module(f"callvault.commands.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
+
+
 def main() -> None:
     """Run the command; a failure is a sentence on standard error and an exit code, not a traceback."""
     try:
-        app()
+        make_app(sys.argv[1] if len(sys.argv) > 1 else "")()
     except CallvaultError as error:
         if isinstance(error, ProcessError) and error.tail:
             typer.echo(error.tail, err=True)

@@ -15,7 +15,7 @@ from callvault.terminal import console, print_json
 
 
 def import_files(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings: audio or video.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Recordings: audio or video.")],
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Stay until each has its transcript.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and file.")] = False,
 ) -> None:

@@ -14,7 +14,7 @@ _COUNTS = ("found", "imported", "duplicates", "failed", "skipped", "open")
 
 
 def jobs(
-    job_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="One job, with its items.")] = None,
+    job_id: Annotated[str | None, typer.Argument(metavar="ID", help="One job, with its items.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and job.")] = False,
 ) -> None:

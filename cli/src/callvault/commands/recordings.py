@@ -16,7 +16,7 @@ _PLAIN = ("id", "title", "source_app", "external_id")
 
 def recordings(
     recording_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="One recording, with its transcript.")
+        str | None, typer.Argument(metavar="ID", help="One recording, with its transcript.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and recording.")] = False,

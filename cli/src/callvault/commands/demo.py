@@ -1,0 +1,69 @@
+"""`callvault demo`: the whole thing, shown on a real recording."""
+
+import asyncio
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import typer
+
+from callvault.demonstration import Demonstration
+from callvault.errors import CallvaultError
+from callvault.home import Home
+from callvault.hosting import beside_stack, hearing, is_running, until_ready
+from callvault.narrator import Narrator
+from callvault.terminal import console
+
+_RECORDING = Path(__file__).parents[4] / "tests" / "speech" / "standup.m4a"
+_INTERRUPTED = 130
+
+
+def demo() -> None:
+    """Start the stack, import a spoken recording, show its transcript and its event, serve until Ctrl-C.
+
+    Without a terminal, or with DEMO_EXIT=1, all is stopped after the last step.
+    A stack that runs already is used and left running.
+    """
+    if not _RECORDING.exists():
+        message = f"The demo's recording is not at {_RECORDING}."
+        raise CallvaultError("demo_file_missing", message, "Run the demo in a clone of the repository.")
+    for variable in ("CALLVAULT_URL", "CALLVAULT_TOKEN"):
+        os.environ.pop(variable, None)  # the demo speaks to the stack that it shows
+    if not asyncio.run(_run(Home.from_environment())):
+        raise typer.Exit(_INTERRUPTED)
+
+
+async def _run(home: Home) -> bool:
+    """False where it was interrupted before its end."""
+    narrator = Narrator(console())
+    story = Demonstration(home, _shown(_RECORDING), narrator)
+    if is_running(home):
+        with narrator.step(f"Using the stack that runs on {home.path}"):
+            if not await until_ready(home):
+                raise CallvaultError("not_running", "The stack did not start.", "See `callvault status`.")
+        await story.tell()
+        narrator.say("\nThe stack goes on running. `callvault down` stops it.")
+        return True
+    return await _run_with_own_stack(home, narrator, story)
+
+
+async def _run_with_own_stack(home: Home, narrator: Narrator, story: Demonstration) -> bool:
+    serve = sys.stdout.isatty() and os.environ.get("DEMO_EXIT") != "1"
+    with hearing(narrator.note), ExitStack() as starting:
+        starting.enter_context(
+            narrator.step(f"Starting Kafka, PostgreSQL and the services, data in {home.path}")
+        )
+
+        async def tell() -> None:
+            starting.close()
+            await story.tell()
+            narrator.say("\nCtrl-C stops it." if serve else "\nStopping.")
+
+        return await beside_stack(home, tell, serve=serve)
+
+
+def _shown(file: Path) -> Path:
+    """As a person in this folder would write it."""
+    here = Path.cwd()
+    return file.relative_to(here) if file.is_relative_to(here) else file
