@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -14,7 +14,7 @@ from pipeline_runtime import outbox
 from recorder import announce
 from recorder import statements as sql
 
-Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 SERVICE: Final = "recorder"
 
 _COUNTERS = ("imported", "duplicate", "failed", "skipped")
