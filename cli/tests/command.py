@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -12,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from callvault.control import status
 from callvault.environment import MIGRATION_URL, ROLE_URLS
+from callvault.home import Home
 
 T = TypeVar("T")
 _COMMAND = Path(sys.executable).with_name("callvault")
@@ -49,8 +50,8 @@ class Command:
         )
 
     def status(self) -> dict[str, Any]:
-        status: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
-        return status
+        """What `status --json` prints, without starting a program for it."""
+        return status(Home(self.home))
 
     def processes(self) -> dict[str, dict[str, Any]]:
         return {process["name"]: process for process in self.status()["processes"]}

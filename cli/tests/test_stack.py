@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -51,7 +52,7 @@ def beside(stack: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
 
 
 def test_status_names_every_process_and_address_for_programs(stack: Command) -> None:
-    status = stack.status()
+    status = json.loads(stack.run("status", "--json").stdout)
     assert status["state"] == "ready"
     assert created(status["supervisor"]["pid"])
     processes = {process["name"]: process for process in status["processes"]}
@@ -89,7 +90,7 @@ def test_every_process_that_is_killed_comes_back_where_it_was(stack: Command) ->
 def test_nothing_outlives_a_killed_supervisor_and_the_stack_starts_again(stack: Command) -> None:
     before = stack.status()
     os.kill(before["supervisor"]["pid"], signal.SIGKILL)
-    assert stack.run("status").returncode == 3
+    wait_for(lambda: stack.status()["state"] == "stopped")
     again = stack.run("up", "--detach")
     assert again.returncode == 0, again.stderr
     old = {process["pid"] for process in before["processes"]}
@@ -123,7 +124,7 @@ def test_a_stack_that_cannot_start_says_which_process_failed_and_why(beside: Com
 
 def test_with_outside_servers_only_services_are_started_and_ctrl_c_stops_them(beside: Command) -> None:
     foreground = beside.start("up")
-    wait_for(lambda: (beside.home / "state.json").exists() and beside.status()["state"] == "ready")
+    wait_for(lambda: beside.status()["state"] == "ready")
     processes = beside.processes()
     assert set(processes) == {"steady-service"}
     foreground.send_signal(signal.SIGINT)
