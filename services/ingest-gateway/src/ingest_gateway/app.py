@@ -1,0 +1,92 @@
+"""The app: the only place that builds things."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+import httpx
+from fastapi import FastAPI
+
+from ingest_gateway.attempts import Attempts
+from ingest_gateway.callers import Callers
+from ingest_gateway.deps import Deps
+from ingest_gateway.envelope import BodyLimit, Envelope
+from ingest_gateway.hub import Hub
+from ingest_gateway.identities import make_identities
+from ingest_gateway.messages import SERVICE
+from ingest_gateway.news_reader import NewsReader
+from ingest_gateway.openapi import describe
+from ingest_gateway.passwords import Passwords
+from ingest_gateway.problems import HANDLERS
+from ingest_gateway.routes import documents, events, imports, jobs, me, recordings, sessions
+from ingest_gateway.settings import GatewaySettings
+from ingest_gateway.sweeper import Sweeper
+from pipeline_runtime.database import make_engine, ping
+from pipeline_runtime.kafka import Publisher
+from pipeline_runtime.outbox import Relay
+from pipeline_runtime.service import check, health_routes, running
+from pipeline_runtime.storage import Storage
+
+IDENTITY_PROVIDER_SECONDS = 5.0
+ROUTERS = (sessions, me, imports, jobs, recordings, events, documents)
+
+
+def create_app(settings: GatewaySettings) -> FastAPI:
+    """The gateway. Its loops run while its lifespan does."""
+    web = make_engine(settings.gateway_database_url, app=SERVICE)
+    intake = make_engine(settings.intake_database_url, app=f"{SERVICE}-intake")
+    publisher = Publisher(settings, app=SERVICE)
+    client = httpx.AsyncClient(timeout=IDENTITY_PROVIDER_SECONDS)
+    deps = Deps(
+        settings=settings,
+        web=web,
+        intake=intake,
+        relay=Relay(intake, publisher, service=SERVICE),
+        storage=Storage(settings.storage_url),
+        callers=Callers(intake, make_identities(settings, client), settings.public_url),
+        passwords=Passwords(),
+        attempts=Attempts(),
+        hub=Hub(),
+    )
+    reader = NewsReader(settings, deps.hub)
+    app = FastAPI(
+        title="CallVault import gateway", version="0.1.0", lifespan=_lifespan(deps, publisher, reader, client),
+        redoc_url=None, exception_handlers=HANDLERS,
+    )  # fmt: skip
+    app.state.deps = deps
+    checks = {
+        "database": check(lambda: ping(web)),
+        "intake": check(lambda: ping(intake)),
+        "kafka": check(publisher.ping),
+        "news": reader.check,
+    }
+    app.router.routes.extend(health_routes(checks))
+    for module in ROUTERS:
+        app.include_router(module.router)
+    app.add_middleware(BodyLimit, own=frozenset({imports.PATH}))
+    app.add_middleware(Envelope, secure=settings.is_https)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    return app
+
+
+def _lifespan(
+    deps: Deps, publisher: Publisher, reader: NewsReader, client: httpx.AsyncClient
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Start in one order, stop in the other: no loop outlives what it works with."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(deps.web.dispose)
+            stack.push_async_callback(deps.intake.dispose)
+            stack.push_async_callback(client.aclose)
+            stack.push_async_callback(publisher.stop)
+            await publisher.start()
+            stack.push_async_callback(deps.relay.drain)
+            sweeper = Sweeper(deps.storage, deps.intake)
+            for name, loop in (("relay", deps.relay.run), ("news", reader.run), ("sweeper", sweeper.run)):
+                await stack.enter_async_context(running(name, loop))
+            yield
+
+    return lifespan

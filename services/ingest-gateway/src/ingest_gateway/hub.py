@@ -1,0 +1,96 @@
+"""Who listens in this process, and what they are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from ingest_gateway.problems import TOO_MANY_STREAMS
+from pipeline_contracts import ImportActivity, JobProgress
+from pipeline_runtime import metrics
+
+QUEUED_AT_MOST = 500
+STREAMS_OF_ONE_OWNER = 20
+
+News = JobProgress | ImportActivity
+
+
+class Cut(Exception):
+    """The stream has to begin again: it was too slow, or something may have been missed."""
+
+
+class Listener:
+    """One open stream. What it has not read yet waits in a bounded queue."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Queue[News | None] = asyncio.Queue(QUEUED_AT_MOST)
+        self._is_cut = False
+
+    def put(self, news: News) -> None:
+        """Queue it; a stream that does not keep up is cut."""
+        try:
+            self._waiting.put_nowait(news)
+        except asyncio.QueueFull:
+            self.cut()
+
+    def cut(self) -> None:
+        """End the stream, whatever still waits in it."""
+        self._is_cut = True
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
+        self._waiting.put_nowait(None)
+
+    async def get(self, within: float) -> News | None:
+        """The next news, None where there is none in that many seconds. Raises Cut."""
+        try:
+            async with asyncio.timeout(within):
+                news = await self._waiting.get()
+        except TimeoutError:
+            return None
+        if self._is_cut:
+            raise Cut
+        return news
+
+
+class Hub:
+    """The listeners, by owner."""
+
+    def __init__(self) -> None:
+        self._listeners: defaultdict[UUID, set[Listener]] = defaultdict(set)
+
+    def require_room(self, owner: UUID) -> None:
+        """Raises too_many_streams."""
+        if len(self._listeners.get(owner, ())) >= STREAMS_OF_ONE_OWNER:
+            raise TOO_MANY_STREAMS.error()
+
+    @contextmanager
+    def listening(self, owner: UUID) -> Iterator[Listener]:
+        """Listen for one owner's news."""
+        listener = Listener()
+        self._listeners[owner].add(listener)
+        metrics.STREAMS.inc()
+        try:
+            yield listener
+        finally:
+            metrics.STREAMS.dec()
+            self._listeners[owner].discard(listener)
+            if not self._listeners[owner]:
+                del self._listeners[owner]
+
+    def has(self, owner: UUID) -> bool:
+        """Whether anybody listens."""
+        return owner in self._listeners
+
+    def tell(self, owner: UUID, news: News) -> None:
+        """Hand it to all of the owner's listeners."""
+        for listener in self._listeners.get(owner, ()):
+            listener.put(news)
+
+    def cut_all(self) -> None:
+        """Let everybody begin again, with a fresh snapshot."""
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener.cut()

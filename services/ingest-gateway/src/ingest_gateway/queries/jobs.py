@@ -1,0 +1,76 @@
+"""Jobs and their items, by the web role: row-level security shows the user's own alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+# The title is that of the first call found: most jobs of uploads have only one.
+_JOB = """
+SELECT j.id, j.source_app, j.trigger, j.status, j.found, j.imported, j.duplicates, j.failed, j.skipped, j.open,
+    j.version, j.created_at, j.started_at, j.ended_at,
+    (SELECT i.title FROM sync_job_items i WHERE i.job_id = j.id ORDER BY i.created_at, i.id LIMIT 1) AS title
+FROM sync_jobs j
+"""
+_PAGE = text(f"""{_JOB}
+WHERE CAST(:before AS uuid) IS NULL
+   OR (j.created_at, j.id) < (SELECT b.created_at, b.id FROM sync_jobs b WHERE b.id = :before)
+ORDER BY j.created_at DESC, j.id DESC LIMIT :limit
+""")
+_RECENT = text(f"""{_JOB}
+WHERE j.ended_at IS NULL OR j.ended_at > now() - interval '1 hour' ORDER BY j.created_at DESC, j.id DESC
+""")
+_ONE = text(f"{_JOB} WHERE j.id = :job")
+_ITEMS = text("""
+SELECT id, external_id, title, status, code, message, retryable, attempt, recording_id, retry_at, ended_at
+FROM sync_job_items WHERE job_id = :job ORDER BY created_at, id
+""")
+_ITEM_STATUS = text("SELECT status FROM sync_job_items WHERE id = :item")
+_REOPEN = text("SELECT item_id, job_id, attempt, outcome, ticket FROM reopen(CAST(:items AS uuid[]))")
+
+
+@dataclass(frozen=True)
+class Reopened:
+    """A failed item's other try. `outcome`: found, joined, duplicate, or quota_exceeded: it got none."""
+
+    item_id: UUID
+    job_id: UUID
+    attempt: int
+    outcome: str
+    ticket: dict[str, Any] | None
+
+
+async def list_jobs(connection: AsyncConnection, *, limit: int, before: UUID | None) -> list[RowMapping]:
+    """Newest first; those older than the job `before`."""
+    return list((await connection.execute(_PAGE, {"limit": limit, "before": before})).mappings())
+
+
+async def list_recent_jobs(connection: AsyncConnection) -> list[RowMapping]:
+    """Open ones, and those that ended in the last hour."""
+    return list((await connection.execute(_RECENT)).mappings())
+
+
+async def find_job(connection: AsyncConnection, *, job: UUID) -> RowMapping | None:
+    """None for an unknown one and for somebody else's."""
+    return (await connection.execute(_ONE, {"job": job})).mappings().one_or_none()
+
+
+async def list_items(connection: AsyncConnection, *, job: UUID) -> list[RowMapping]:
+    """A job's items, in the order in which they were found."""
+    return list((await connection.execute(_ITEMS, {"job": job})).mappings())
+
+
+async def find_item_status(connection: AsyncConnection, *, item: UUID) -> str | None:
+    """None for an unknown item and for somebody else's."""
+    status: str | None = await connection.scalar(_ITEM_STATUS, {"item": item})
+    return status
+
+
+async def reopen_item(connection: AsyncConnection, *, item: UUID) -> Reopened | None:
+    """None where the item is not failed (any more)."""
+    row = (await connection.execute(_REOPEN, {"items": [item]})).mappings().one_or_none()
+    return Reopened(**row) if row else None

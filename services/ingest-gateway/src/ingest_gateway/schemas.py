@@ -1,0 +1,214 @@
+"""The API's JSON. Times are ISO 8601 with a zone, durations in seconds, sizes in bytes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+from pipeline_contracts import JobStatus
+
+ItemStatus = Literal["found", "imported", "duplicate", "failed", "skipped"]
+
+
+class Input(BaseModel):
+    """What comes in: fields that nobody knows are mistakes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewUser(Input):
+    """A new local account. The password has 10 to 256 characters."""
+
+    email: Annotated[str, StringConstraints(max_length=320)] = Field(examples=["you@example.com"])
+    password: SecretStr
+
+
+class Credentials(Input):
+    """Signing in."""
+
+    email: Annotated[str, StringConstraints(max_length=320)] = Field(examples=["you@example.com"])
+    password: SecretStr
+
+
+class User(BaseModel):
+    """Somebody with an account."""
+
+    id: UUID
+    email: str
+    plan: str
+
+
+class Me(User):
+    """The user with the personal bank and vault, where uploads go."""
+
+    bank_id: UUID
+    vault_id: UUID
+
+
+class Usage(BaseModel):
+    """This month's imports, by UTC. `limit` is null where the plan has none."""
+
+    plan: str
+    month: str = Field(examples=["2026-11"])
+    used: int
+    limit: int | None
+    resets_at: datetime
+
+
+class NewToken(Input):
+    """A personal API token; without `expires_in_days` it lasts until it is deleted."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    expires_in_days: int | None = Field(default=None, ge=1, le=3650)
+
+
+class Token(BaseModel):
+    """A personal API token, without what is secret. `last_used_at` is right to the minute."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+
+
+class Tokens(BaseModel):
+    """A user's tokens, newest first."""
+
+    tokens: list[Token]
+
+
+class FreshToken(BaseModel):
+    """The only time that the token itself is shown."""
+
+    id: UUID
+    name: str
+    token: str = Field(examples=["cv_…"])
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class Failure(BaseModel):
+    """Why an item failed: a stable code, a sentence for the user."""
+
+    code: str
+    message: str
+
+
+class Accepted(BaseModel):
+    """A file that was taken in. `status` is that of the job.
+
+    `outcome`: `found` (work begins), `joined` (the same bytes are being imported already), `duplicate`
+    (they are in the library as `recording_id`), `quota_exceeded` (kept as a failed item, to be retried).
+    """
+
+    job_id: UUID
+    item_id: UUID
+    status: JobStatus
+    filename: str
+    size: int
+    external_id: str = Field(description="The SHA-256 of the bytes, in hex.")
+    outcome: Literal["found", "joined", "duplicate", "quota_exceeded"]
+    recording_id: UUID | None
+    error: Failure | None
+
+
+class Job(BaseModel):
+    """An import. found = imported + duplicates + failed + skipped + open, always.
+
+    `version` grows with every change; `title` is that of the first call found.
+    """
+
+    id: UUID
+    source_app: str
+    trigger: str
+    title: str | None
+    status: JobStatus
+    found: int
+    imported: int
+    duplicates: int
+    failed: int
+    skipped: int
+    open: int
+    version: int
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class Item(BaseModel):
+    """One call of a job. `code` and `message` say why it failed; `retry_at` when it is retried by itself."""
+
+    id: UUID
+    external_id: str
+    title: str
+    status: ItemStatus
+    code: str | None
+    message: str | None
+    retryable: bool
+    attempt: int
+    recording_id: UUID | None
+    retry_at: datetime | None
+    ended_at: datetime | None
+
+
+class JobWithItems(Job):
+    """An import with all its calls."""
+
+    items: list[Item]
+
+
+class Jobs(BaseModel):
+    """A page, newest first. `next_before` asks for the next one; null at the end."""
+
+    jobs: list[Job]
+    next_before: UUID | None
+
+
+class Snapshot(BaseModel):
+    """What an event stream begins with: open jobs, and those that ended in the last hour."""
+
+    jobs: list[Job]
+
+
+class Retried(BaseModel):
+    """A failed item that was opened again; `duplicate` where the call is in the library by now."""
+
+    item_id: UUID
+    job_id: UUID
+    attempt: int
+    outcome: Literal["found", "joined", "duplicate"]
+
+
+class Recording(BaseModel):
+    """A call in the library. `transcript_length` in characters."""
+
+    id: UUID
+    title: str
+    source_app: str
+    external_id: str
+    recording_start_time: datetime
+    duration: float | None
+    transcript_length: int
+    created_at: datetime
+
+
+class Recordings(BaseModel):
+    """A page, last imported first. `next_before` asks for the next one; null at the end."""
+
+    recordings: list[Recording]
+    next_before: UUID | None
+
+
+class RecordingWithTranscript(Recording):
+    """A call with all that is known of it. Segments have start and end (seconds), speaker and text."""
+
+    full_transcript: str
+    segments: list[dict[str, Any]] | None
+    source_metadata: dict[str, Any]
+    bank_id: UUID
+    vault_ids: list[UUID]
+    global_tags: list[str]

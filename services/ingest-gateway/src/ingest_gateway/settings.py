@@ -1,0 +1,42 @@
+"""The gateway's settings, from the environment."""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, HttpUrl, SecretStr, model_validator
+
+from pipeline_runtime.settings import DatabaseUrl, ServiceSettings
+
+MIN_SECRET_BYTES = 32  # of HS256's key, as RFC 7518 wants it
+
+
+class GatewaySettings(ServiceSettings):
+    """Outside identities come by AUTH_JWKS_URL or by AUTH_JWT_SECRET, never by both: which
+    algorithms are taken follows from it. The audience is always checked; Supabase's is the default.
+    """
+
+    gateway_database_url: DatabaseUrl
+    intake_database_url: DatabaseUrl
+    storage_url: str
+    signup: Literal["open", "closed"] = "closed"
+    auth_jwks_url: HttpUrl | None = None
+    auth_jwt_secret: SecretStr | None = None
+    auth_jwt_issuer: str | None = None
+    auth_jwt_audience: str = "authenticated"
+    upload_limit_bytes: int = Field(default=500 * 1024 * 1024, gt=0)
+
+    @model_validator(mode="after")
+    def _one_kind_of_outside_identity(self) -> GatewaySettings:
+        if self.auth_jwks_url and self.auth_jwt_secret:
+            raise ValueError("give AUTH_JWKS_URL or AUTH_JWT_SECRET, not both")
+        secret = self.auth_jwt_secret
+        if secret and len(secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise ValueError(f"AUTH_JWT_SECRET has less than {MIN_SECRET_BYTES} bytes")
+        return self
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers come by TLS."""
+        return urlsplit(self.public_url).scheme == "https"

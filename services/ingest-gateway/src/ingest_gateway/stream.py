@@ -1,0 +1,95 @@
+"""One event stream: a snapshot from Postgres, then what is newer, from Kafka, and looked up now and then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sse_starlette import ServerSentEvent
+from starlette.requests import Request
+
+from ingest_gateway.callers import Caller
+from ingest_gateway.deps import Deps
+from ingest_gateway.hub import Cut, News
+from ingest_gateway.problems import ProblemError
+from ingest_gateway.queries.jobs import list_recent_jobs
+from ingest_gateway.schemas import Job, Snapshot
+from pipeline_contracts import JobProgress
+from pipeline_runtime.database import speaking_for
+
+LOOK_SECONDS = 60.0
+"""How often Postgres is asked for what Kafka may not have told, and the caller's token is checked again."""
+RECONNECT_MILLISECONDS = 2000
+
+log = structlog.get_logger()
+
+
+class Stream:
+    """What one caller sees. `sent` holds the highest version of each job that went out."""
+
+    def __init__(self, request: Request, caller: Caller, deps: Deps, look: float = LOOK_SECONDS) -> None:
+        self._request = request
+        self._caller = caller
+        self._deps = deps
+        self._look = look
+        self._sent: dict[UUID, int] = {}
+
+    async def events(self) -> AsyncIterator[ServerSentEvent]:
+        """Until the caller's token is over, or the stream has to begin again: the client reconnects."""
+        try:
+            async for event in self._events():
+                yield event
+        except (Cut, ProblemError) as reason:
+            log.info("stream.ended", reason=type(reason).__name__)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("stream.ended", reason=type(error).__name__)
+
+    async def _events(self) -> AsyncIterator[ServerSentEvent]:
+        clock = asyncio.get_running_loop().time
+        with self._deps.hub.listening(self._caller.user) as listener:  # before the snapshot: nothing is missed
+            yield await self._snapshot()
+            due = clock() + self._look
+            while True:
+                if clock() >= due:
+                    await self._deps.callers.identify(self._request)
+                    for event in await self._missed():
+                        yield event
+                    due = clock() + self._look
+                news = await listener.get(within=due - clock())
+                if news is not None and self._is_new(news):
+                    yield _event(news)
+
+    async def _jobs(self) -> list[Job]:
+        async with speaking_for(self._deps.web, self._caller.user) as connection:
+            return [Job(**row) for row in await list_recent_jobs(connection)]
+
+    async def _snapshot(self) -> ServerSentEvent:
+        jobs = await self._jobs()
+        self._sent = {job.id: job.version for job in jobs}
+        data = Snapshot(jobs=jobs).model_dump_json()
+        return ServerSentEvent(data, event="snapshot", retry=RECONNECT_MILLISECONDS)
+
+    async def _missed(self) -> list[ServerSentEvent]:
+        found = [_progress(job) for job in await self._jobs()]
+        return [_event(progress) for progress in found if self._is_new(progress)]
+
+    def _is_new(self, news: News) -> bool:
+        if not isinstance(news, JobProgress):
+            return True
+        if news.version <= self._sent.get(news.job_id, 0):
+            return False
+        self._sent[news.job_id] = news.version
+        return True
+
+
+def _event(news: News) -> ServerSentEvent:
+    kind = "progress" if isinstance(news, JobProgress) else "activity"
+    return ServerSentEvent(news.model_dump_json(), event=kind)
+
+
+def _progress(job: Job) -> JobProgress:
+    shared = job.model_dump(include=set(JobProgress.model_fields))
+    return JobProgress(job_id=job.id, **shared)
