@@ -15,12 +15,16 @@ _SPEAK_FOR = text("SELECT set_config('callvault.user_id', :user, true)")
 
 
 def make_engine(url: DatabaseUrl, *, app: str, pool_size: int = 10) -> AsyncEngine:
-    """An engine for one role. Connections are checked before use: the server may have been restarted."""
+    """An engine for one role. Connections are checked before use: the server may have been restarted.
+
+    Errors never carry a statement's values: hashes and transcripts are among them.
+    """
     return create_async_engine(
         sqlalchemy_url(url),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"timeout": 10, "server_settings": {"application_name": app}},
     )
 

@@ -98,6 +98,12 @@ class Publisher:
         if self._producer is not None:
             await self._producer.stop()
 
+    async def ping(self) -> None:
+        """Raise where Kafka does not answer."""
+        if self._producer is None:
+            raise RuntimeError("the publisher is not started")
+        await self._producer.client.fetch_all_metadata()
+
     async def send(self, message: Encoded) -> None:
         """Send one message. Raises aiokafka's KafkaError where Kafka did not confirm it."""
         await self.send_raw(message.topic, message.key, message.value, message.headers)

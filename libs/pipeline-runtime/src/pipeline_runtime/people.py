@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 TOKEN_PREFIX = "cv_"  # noqa: S105 - lets people and scanners know one when they see it
-MIN_PASSWORD = 8
+MIN_PASSWORD = 10
 MAX_PASSWORD = 256
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
 _MAX_EMAIL = 320

@@ -6,8 +6,9 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
@@ -50,9 +51,13 @@ class Storage:
     def keys(self) -> list[tuple[str, float]]:
         """Every object's key, and when it was last changed (seconds since the epoch)."""
         base = self.root / "objects"
-        return [
-            (str(path.relative_to(base)), path.stat().st_mtime) for path in base.rglob("*") if path.is_file()
-        ]
+        found = []
+        for path in base.rglob("*"):
+            with suppress(FileNotFoundError):  # deleted while we look
+                status = path.stat()
+                if S_ISREG(status.st_mode):
+                    found.append((path.relative_to(base).as_posix(), status.st_mtime))
+        return found
 
     def left_behind(self) -> list[Path]:
         """Files of uploads that were never finished, those under way included."""

@@ -117,12 +117,12 @@ BEGIN
         FROM ranked
     ), entered AS (
         INSERT INTO sync_job_items AS i (id, job_id, owner_user_id, source_app, account_id, external_id, title,
-            status, code, message, recording_id, ticket, ticketed_at, first_failed_at, ended_at)
+            status, code, message, retryable, recording_id, ticket, ticketed_at, first_failed_at, ended_at)
         SELECT d.id, p_job, v_job.owner_user_id, v_job.source_app, v_job.account_id, d.key,
             coalesce(nullif(d.item ->> 'title', ''), d.key),
             CASE d.verdict WHEN 'duplicate' THEN 'duplicate' WHEN 'quota_exceeded' THEN 'failed' ELSE 'found' END,
             CASE d.verdict WHEN 'quota_exceeded' THEN 'quota_exceeded' END,
-            CASE d.verdict WHEN 'quota_exceeded' THEN quota_sentence() END,
+            CASE d.verdict WHEN 'quota_exceeded' THEN quota_sentence() END, d.verdict = 'quota_exceeded',
             d.recording_id, nullif(d.item -> 'ticket', 'null'::jsonb),
             CASE d.verdict WHEN 'found' THEN now() END,
             CASE d.verdict WHEN 'quota_exceeded' THEN now() END,
@@ -202,7 +202,7 @@ BEGIN
         END IF;
     END LOOP;
     UPDATE sync_jobs j SET
-        failed = failed - c.reopened, duplicates = duplicates + c.duplicates,
+        failed = j.failed - c.reopened, duplicates = j.duplicates + c.duplicates,
         status = 'running', ended_at = NULL, version = version + 1
     FROM (SELECT x.job, count(*) AS reopened, count(*) FILTER (WHERE x.duplicate) AS duplicates
           FROM unnest(v_jobs, v_duplicates) AS x (job, duplicate) GROUP BY 1) c
