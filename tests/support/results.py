@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from pipeline_contracts import About, ConnectorRecord, Encoded, Envelope, ItemFailed, encode
-
 from tests.support.stack import Person
 
 SOURCE = "/tests"

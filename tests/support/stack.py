@@ -133,7 +133,7 @@ class Stack:
         counted = await self.owner.fetch(
             "SELECT status, count(*) FROM sync_job_items WHERE job_id = $1 GROUP BY 1", job
         )
-        items = {status: count for status, count in counted}
+        items = dict(counted)
         told = {"imported": row["imported"], "duplicate": row["duplicates"], "failed": row["failed"],
                 "skipped": row["skipped"], "found": row["open"]}  # fmt: skip
         assert {status: count for status, count in told.items() if count} == items

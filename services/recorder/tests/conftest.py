@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from starlette.applications import Starlette
+from tests.support.stack import Stack
+
 from recorder.__main__ import create_app
 from recorder.settings import RecorderSettings
-from starlette.applications import Starlette
-
-from tests.support.stack import Stack
 
 
 def settings_for(stack: Stack) -> RecorderSettings:

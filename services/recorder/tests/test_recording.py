@@ -7,7 +7,6 @@ from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
-
 from tests.support.eventually import eventually
 from tests.support.results import failure, record
 from tests.support.stack import Person, Stack
