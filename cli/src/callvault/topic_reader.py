@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from callvault.environment import kafka_environment
@@ -39,21 +39,22 @@ async def read_topic(
     settings: KafkaSettings, topic: str, *, from_start: bool
 ) -> AsyncGenerator[Received, None]:
     """All messages as they come, for ever. Raises `kafka_unreachable`, `unknown_topic`."""
-    async with _consumer(settings) as consumer:
-        partitions = await _find_partitions(consumer, settings.kafka_topic_prefix, topic)
-        consumer.assign(partitions)
-        await (consumer.seek_to_beginning() if from_start else consumer.seek_to_end())
+    reset = "earliest" if from_start else "latest"
+    async with _consumer(settings, reset) as consumer:
+        await _check_topic(consumer, settings.kafka_topic_prefix, topic)
+        consumer.subscribe([settings.kafka_topic_prefix + topic])
         async for record in consumer:
             yield _received(topic, record)
 
 
 @asynccontextmanager
-async def _consumer(settings: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
+async def _consumer(settings: KafkaSettings, offset_reset: str) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
         **client_options(settings),
         client_id="callvault",
         group_id=None,
         enable_auto_commit=False,
+        auto_offset_reset=offset_reset,
         max_partition_fetch_bytes=MAX_DEAD_LETTER_BYTES,
     )
     try:
@@ -66,14 +67,12 @@ async def _consumer(settings: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.stop()
 
 
-async def _find_partitions(consumer: AIOKafkaConsumer, prefix: str, topic: str) -> list[TopicPartition]:
+async def _check_topic(consumer: AIOKafkaConsumer, prefix: str, topic: str) -> None:
     known = await consumer.topics()
     if prefix + topic not in known:
         ours = sorted(name.removeprefix(prefix) for name in known if name.startswith(prefix))
         remedy = f"There are: {', '.join(ours) or 'none'}."
         raise CallvaultError("unknown_topic", f"There is no topic {topic}.", remedy)
-    partitions = consumer.partitions_for_topic(prefix + topic) or set()
-    return [TopicPartition(prefix + topic, number) for number in sorted(partitions)]
 
 
 def _received(topic: str, record: "ConsumerRecord[bytes, bytes]") -> Received:

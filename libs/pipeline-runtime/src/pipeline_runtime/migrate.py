@@ -13,6 +13,8 @@ from pathlib import Path
 import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -64,10 +66,22 @@ def _run(connection: Connection, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
     config.attributes["connection"] = connection
-    if revision == "base" or revision.startswith("-"):
+    current = MigrationContext.configure(connection).get_current_revision()
+    if _lies_below(ScriptDirectory.from_config(config), revision, current):
         command.downgrade(config, revision)
     else:
         command.upgrade(config, revision)
+
+
+def _lies_below(scripts: ScriptDirectory, revision: str, current: str | None) -> bool:
+    """Whether it is downwards from the current revision. Raises CommandError where there is none such."""
+    if revision == "base" or revision.startswith("-"):
+        return True
+    if revision.startswith("+"):
+        return False
+    target = scripts.get_revision(revision)
+    below = {each.revision for each in scripts.iterate_revisions(current, "base")} - {current}
+    return target is not None and target.revision in below
 
 
 async def main(revision: str = "head") -> None:
