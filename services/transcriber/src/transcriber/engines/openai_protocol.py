@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -41,7 +41,6 @@ class OpenAIEngine:
     """A client of the protocol. The key goes to the given address and nowhere else."""
 
     languages: frozenset[str] | None = None
-    patience = _MOST_WAIT + 60
 
     def __init__(self, *, key: SecretStr | None, base_url: str | None = None, model: str | None = None) -> None:
         self.name = "compatible" if base_url else "openai"
@@ -75,12 +74,20 @@ class OpenAIEngine:
         on_progress: OnProgress,
     ) -> Transcript:
         """The part's words in one call. Raises ItemProblem or Transient."""
-        with tempfile.TemporaryDirectory(prefix="callvault-part-") as folder:
-            file = Path(folder) / f"part-{part.part.number}.mp3"
-            await asyncio.to_thread(part.mp3, file, self.caps.max_bytes)
-            body = await self._ask(file, part.seconds, language, prompt)
+        async with AsyncExitStack() as stack:
+            mp3 = part.mp3(self.caps.max_bytes)
+            file = await asyncio.to_thread(stack.enter_context, mp3)
+            body = await self._ask_in_time(file, part.seconds, language, prompt)
         on_progress(part.seconds)
         return read_answer(body, part.seconds)
+
+    async def _ask_in_time(self, file: Path, seconds: float, language: str | None, prompt: str | None) -> bytes:
+        """A server that sends a byte now and then would keep every smaller time-out from striking."""
+        try:
+            async with asyncio.timeout(2 * _MOST_WAIT):
+                return await self._ask(file, seconds, language, prompt)
+        except TimeoutError:
+            raise Transient(ENGINE_UNAVAILABLE, "It did not answer in time.") from None
 
     async def _ask(self, file: Path, seconds: float, language: str | None, prompt: str | None) -> bytes:
         try:
