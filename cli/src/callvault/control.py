@@ -56,7 +56,12 @@ def start_detached(home: Home, *, port: int | None = None, say: Callable[[str], 
             cwd=home.path,
             start_new_session=True,
         )
-    _follow(home, process, say)
+    try:
+        _follow(home, process, say)
+    except BaseException:  # Ctrl-C while it starts
+        process.terminate()
+        process.wait()
+        raise
     supervisor = home.state().get("supervisor", {})
     if process.returncode is not None:
         raise _failure(home, supervisor if supervisor.get("pid") == process.pid else {})

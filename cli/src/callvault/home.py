@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from callvault.errors import CallvaultError
+
 _lock = threading.RLock()
 
 
@@ -73,11 +75,14 @@ class Home:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty if there is no such file."""
+    """The object in a JSON file; empty if there is no such file. Raises `home_damaged`."""
     try:
         content = json.loads(path.read_text())
     except FileNotFoundError:
         return {}
+    except ValueError as error:
+        remedy = "Put back a copy of it, or set another CALLVAULT_HOME."
+        raise CallvaultError("home_damaged", f"{path} cannot be read: {error}.", remedy) from error
     return content if isinstance(content, dict) else {}
 
 
@@ -87,6 +92,7 @@ def _write(path: Path, content: dict[str, Any], *, mode: int) -> None:
     with os.fdopen(descriptor, "w") as file:
         json.dump(content, file, indent=2)
         os.fchmod(file.fileno(), mode)
-        file.flush()
-        os.fsync(file.fileno())
+        if mode == 0o600:  # a password that the database knows must not be lost with the power
+            file.flush()
+            os.fsync(file.fileno())
     Path(name).replace(path)

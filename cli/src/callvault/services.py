@@ -19,7 +19,7 @@ from callvault.ports import remembered_port
 from callvault.spawn import end, rotate, spawn, tail
 
 _GATEWAY_PORT = 8000
-_READY_SECONDS = 60.0
+_READY_SECONDS = 120.0
 _STOP_SECONDS = 20.0
 
 

@@ -90,6 +90,8 @@ class Supervised:
         while self._work and not self._work.done():
             await asyncio.wait({self._work}, timeout=_LOOK_SECONDS)
             await self._in_thread(self.program.stop)
+        if self._work:
+            self._work.exception()  # seen: its start was cut short by us
         if self._task:
             await self._task
         self._change("stopped")
@@ -99,14 +101,13 @@ class Supervised:
         try:
             self._work = self._in_thread(self.program.start)
             await asyncio.shield(self._work)
-        except OSError as error:
-            self._change("failed")
-            raise CallvaultError(
-                "start_failed", f"{self.program.name} could not be started: {error}."
-            ) from error
         except CallvaultError:
             self._change("failed")
             raise
+        except Exception as error:  # whatever it is, the next try may do better
+            self._change("failed")
+            message = f"{self.program.name} could not be started: {error}."
+            raise CallvaultError("start_failed", message) from error
         self._change("ready")
 
     async def _keep(self) -> None:

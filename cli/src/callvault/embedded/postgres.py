@@ -17,7 +17,7 @@ from callvault.spawn import clean_environment, end, end_leftover, rotate, spawn,
 DATABASE = "callvault"
 OWNER = "callvault_owner"
 SUPERUSER = "postgres"
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _STOP_SECONDS = 20.0
 # On the command line, so that root never writes into a folder that another user owns.
 _SETTINGS = {
