@@ -19,7 +19,7 @@ ORDER BY r.created_at DESC, r.id DESC LIMIT :limit
 """)
 _ONE = text(f"""
 SELECT {_COLUMNS}, r.full_transcript, r.segments, r.source_metadata, r.bank_id, r.global_tags,
-    ARRAY(SELECT e.vault_id FROM vault_entries e WHERE e.recording_id = r.id ORDER BY e.created_at, e.id)
+    ARRAY(SELECT e.vault_id FROM vault_entries e WHERE e.recording_id = r.id ORDER BY e.created_at, e.vault_id)
     AS vault_ids
 FROM recordings r WHERE r.id = :recording
 """)
