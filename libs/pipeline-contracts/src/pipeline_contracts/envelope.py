@@ -61,6 +61,11 @@ class Envelope:
     traceparent: str | None = None
     about: About | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a time without a zone: CloudEvents has none such."""
+        if self.time.tzinfo is None:
+            raise ValueError("an envelope's time needs a zone")
+
     def headers(self) -> Headers:
         """Kafka headers, in a fixed order."""
         pairs = [
@@ -112,7 +117,7 @@ def about(headers: Iterable[tuple[str, bytes]]) -> About | None:
         job = UUID(found["ce_jobid"].decode())
         item = UUID(found["ce_itemid"].decode()) if "ce_itemid" in found else None
         return About(job, item, max(1, int(found.get("ce_attempt", b"1"))))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, AttributeError, TypeError):  # Kafka allows a header without a value
         return None
 
 

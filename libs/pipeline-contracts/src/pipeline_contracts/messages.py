@@ -5,7 +5,6 @@ Unknown fields are ignored by every reader, so that a field may be added before 
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
@@ -155,7 +154,7 @@ class JobProgress(Message):
     failed: int = Field(ge=0)
     skipped: int = Field(ge=0)
     open: int = Field(ge=0)
-    ended_at: datetime | None = None
+    ended_at: AwareDatetime | None = None
 
 
 class ImportActivity(Message):
@@ -169,7 +168,7 @@ class ImportActivity(Message):
     job_id: UUID
     item_id: UUID
     doing: Literal["reading", "transcribing", "waiting", "publishing"]
-    until: datetime | None = None
+    until: AwareDatetime | None = None
     seconds_done: float | None = Field(default=None, ge=0)
     seconds_total: float | None = Field(default=None, ge=0)
 
