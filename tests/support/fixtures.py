@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import asyncpg
@@ -52,6 +53,13 @@ async def _drop(running: Servers, database: str) -> None:
 @pytest.fixture
 async def stack(running_servers: Servers) -> AsyncIterator[Stack]:
     """A database and topics of the test's own."""
+    async with stack_on(running_servers) as made:
+        yield made
+
+
+@asynccontextmanager
+async def stack_on(running_servers: Servers) -> AsyncIterator[Stack]:
+    """A database and topics that nobody else knows, for as long as the caller likes."""
     name = f"test_{uuid4().hex[:12]}"
     admin = await asyncpg.connect(running_servers.admin)
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER callvault_owner")
@@ -62,8 +70,10 @@ async def stack(running_servers: Servers) -> AsyncIterator[Stack]:
     publisher = Publisher(settings, app="tests")
     await publisher.start()
     made = Stack(running_servers, name, f"{name}.", owner, publisher)
-    yield made
-    await made.close()
-    await publisher.stop()
-    await owner.close()
-    await _drop(running_servers, name)
+    try:
+        yield made
+    finally:
+        await made.close()
+        await publisher.stop()
+        await owner.close()
+        await _drop(running_servers, name)

@@ -60,8 +60,9 @@ class Gateway:
     stack: Stack
     storage: Path
 
-    def anonymous(self, address: str = "127.0.0.1") -> httpx.AsyncClient:
-        """A client that is nobody; it keeps cookies, and sends an Origin as a browser does."""
+    def anonymous(self, address: str | None = None) -> httpx.AsyncClient:
+        """A client that is nobody, from an address of its own; it sends an Origin as a browser does."""
+        address = address or f"10.{secrets.randbelow(256)}.{secrets.randbelow(256)}.{secrets.randbelow(256)}"
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False, client=(address, 1))
         return httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL, headers={"Origin": PUBLIC_URL})
 

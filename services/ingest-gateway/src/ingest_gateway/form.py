@@ -6,10 +6,10 @@ Nothing is spooled: `feed` answers the bytes of the file that a chunk of the bod
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartCallbacks, MultipartParser, parse_options_header
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from ingest_gateway.problems import (
     BODY_TOO_LARGE,
@@ -18,6 +18,9 @@ from ingest_gateway.problems import (
     NOT_MULTIPART,
     TOO_MANY_FILES,
 )
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 FILE = b"file"
 FIELDS_LIMIT_BYTES = 16 * 1024  # of all fields but the file, together
@@ -57,7 +60,7 @@ class UploadForm:
             "on_end": self._on_end,
         }
         try:
-            return MultipartParser(boundary, cast(MultipartCallbacks, callbacks))
+            return MultipartParser(boundary, cast("MultipartCallbacks", callbacks))
         except FormParserError:
             raise MALFORMED_FORM.error() from None
 

@@ -62,8 +62,8 @@ class NewsReader:
             enable_auto_commit=False,
             auto_offset_reset="latest",
         )
-        await consumer.start()
         try:
+            await consumer.start()
             for partition in consumer.assignment():
                 await consumer.position(partition)  # "the end" is that of now, not that of the first fetch
             self._is_reading = True
