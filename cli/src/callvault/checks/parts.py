@@ -11,8 +11,7 @@ from callvault.checks import Check
 from callvault.embedded.jars import KAFKA_VERSION, check_jars, jar_folder
 from callvault.embedded.place import (
     abandoned_folders,
-    can_enter,
-    packaged_programs,
+    data_place,
     programs,
     unprivileged_user,
 )
@@ -49,14 +48,12 @@ def _postgres(home: Home) -> Check:
     try:
         user = unprivileged_user()
         check = _runs("postgres", [str(programs(user) / "postgres"), "--version"])
-        reachable = can_enter(home.path, user)
+        place = data_place(home, user)
     except CallvaultError as error:
         return Check("postgres", False, error.message, error.remedy)
     if user is None or not check.ok:
         return check
-    place = home.path if reachable else "/var/lib/callvault, as it cannot enter the home"
-    copied = "" if can_enter(packaged_programs(), user) else ", programs copied there"
-    return Check("postgres", True, f"{check.found}; runs as {user.name}, data in {place}{copied}")
+    return Check("postgres", True, f"{check.found}; runs as {user.name}, data in {place}")
 
 
 def _abandoned() -> Check:

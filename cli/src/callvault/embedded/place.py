@@ -61,18 +61,27 @@ def packaged_programs() -> Path:
 
 def data_folder(home: Home, user: User | None) -> Path:
     """The home's database folder, existing, empty or not, owned by whoever runs the server."""
+    folder, outside = data_place(home, user), _outside(home)
+    if folder.parent == outside:
+        _shared_folder()
+        outside.mkdir(exist_ok=True)
+        outside.chmod(0o755)
+        (outside / "home").write_text(f"{home.path}\n")  # for whoever finds it: whose it is
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if user is not None:
+        os.chown(folder, user.uid, user.gid)
+    return folder
+
+
+def data_place(home: Home, user: User | None) -> Path:
+    """Where the home's database folder is or would be. Raises `data_unreachable`."""
     inside, outside = home.path / "postgres", _outside(home)
-    reachable = can_enter(home.path, user)
-    if (inside / "PG_VERSION").exists() and not reachable:
+    if can_enter(home.path, user):
+        return outside / "data" if outside.exists() else inside
+    if (inside / "PG_VERSION").exists():
         remedy = f"Let that user pass through the folders above it, or move it to {outside / 'data'}."
         raise CallvaultError("data_unreachable", f"The database's user cannot reach {inside}.", remedy)
-    if reachable and not outside.exists():
-        return _owned(inside, user)
-    _shared_folder()
-    outside.mkdir(exist_ok=True)
-    outside.chmod(0o755)
-    (outside / "home").write_text(f"{home.path}\n")  # for whoever finds it: whose it is
-    return _owned(outside / "data", user)
+    return outside / "data"
 
 
 def remove_data(home: Home) -> None:
@@ -107,13 +116,6 @@ def can_enter(folder: Path, user: User | None) -> bool:
             "cannot_change_user", f"Root may not become {user.name}: {error}.", remedy
         ) from error
     return bool(answer.returncode == 0)
-
-
-def _owned(folder: Path, user: User | None) -> Path:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if user is not None:
-        os.chown(folder, user.uid, user.gid)
-    return folder
 
 
 def _shared_folder() -> Path:
