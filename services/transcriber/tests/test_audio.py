@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -49,6 +51,21 @@ def test_noise_in_the_middle_of_a_file_costs_only_that_moment(tmp_path: Path) ->
     broken.write_bytes(data)
 
     assert decode(broken, tmp_path / "raw").seconds == pytest.approx(7.6, abs=0.5)
+
+
+@pytest.mark.parametrize("name", ["budget.mp3", "hiring.wav", "support.m4a", "interview.mov", "kitchen.webm"])
+def test_whatever_is_broken_in_a_file_it_decodes_or_has_a_problem(tmp_path: Path, name: str) -> None:
+    dice = random.Random(name)
+    whole = (SPEECH / name).read_bytes()
+    for _ in range(25):
+        data = bytearray(whole)
+        reach = dice.choice([100, 1000, len(data)])
+        for _ in range(dice.choice([1, 5, 50])):
+            data[dice.randrange(reach)] = dice.randrange(256)
+        broken = tmp_path / "broken"
+        broken.write_bytes(data)
+        with suppress(ItemProblem):
+            assert 0 < decode(broken, tmp_path / "raw").seconds < 60
 
 
 def test_an_index_that_promises_more_than_decodes_is_truncated(tmp_path: Path) -> None:

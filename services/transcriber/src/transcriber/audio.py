@@ -82,7 +82,10 @@ def decode(source: Path, target: Path, on_progress: OnProgress = lambda _: None)
     family = sniff(source).family
     with opened(source, family) as container, target.open("wb") as file:
         track = _Track(container, family)
-        written = _write(track, file, on_progress)
+        try:
+            written = _write(track, file, on_progress)
+        except (av.FFmpegError, ValueError) as error:  # sound in a shape that cannot be resampled
+            raise ItemProblem(DAMAGED_FILE) from error
     if written == 0:
         raise ItemProblem(DAMAGED_FILE)
     _check_the_promise(track, written / BYTES_PER_SECOND)
@@ -115,7 +118,7 @@ class _Track:
         for packet in self._packets():
             try:
                 yield from self.stream.decode(packet)
-            except av.InvalidDataError:
+            except av.FFmpegError:  # it has a dozen names for rubbish
                 continue
 
     def _packets(self) -> Iterator[av.Packet[Any]]:
@@ -131,7 +134,7 @@ class _Track:
                     self.reached = max(self.reached, end)
                 if packet.stream.index == self.stream.index:
                     yield packet
-        except (av.InvalidDataError, av.EOFError):
+        except av.FFmpegError:
             return
 
 
