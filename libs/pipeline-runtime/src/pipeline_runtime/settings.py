@@ -13,9 +13,11 @@ DatabaseUrl = Annotated[PostgresDsn, UrlConstraints(allowed_schemes=["postgresql
 
 
 class Settings(BaseSettings):
-    """What all settings share: frozen, no file but the environment, empty means not given."""
+    """What all settings share: frozen, no file but the environment, empty means not given, no values in errors."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
 
 class KafkaSettings(Settings):
