@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from tests.support.live import Live, live_stack
@@ -12,3 +12,9 @@ from tests.support.live import Live, live_stack
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     with live_stack(tmp_path_factory.mktemp("live")) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+async def _hang_up(live: Live) -> AsyncIterator[None]:
+    yield
+    await live.hang_up()

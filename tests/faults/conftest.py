@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from tests.support.engine_server import EngineServer, engine_server
@@ -31,3 +31,9 @@ def shaky(engine: EngineServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def _fresh_engine(engine: EngineServer) -> None:
     engine.script.clear()
     engine.requests.clear()
+
+
+@pytest.fixture(autouse=True)
+async def _hang_up(shaky: Live) -> AsyncIterator[None]:
+    yield
+    await shaky.hang_up()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -63,6 +63,12 @@ class Live:
     """A running stack."""
 
     home: Home
+    callers: list[httpx.AsyncClient] = field(default_factory=list)
+
+    async def hang_up(self) -> None:
+        """Close the connections of whoever was signed up."""
+        while self.callers:
+            await self.callers.pop().aclose()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -104,6 +110,7 @@ class Live:
         """A new user, by the front door."""
         email, password = f"{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(16)
         http = httpx.AsyncClient(base_url=self.url, timeout=30, headers={"Origin": self.url})
+        self.callers.append(http)
         answer = await http.post("/api/users", json={"email": email, "password": password})
         assert answer.status_code == 201, answer.text
         user = UUID(answer.json()["id"])
