@@ -5,7 +5,15 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TaskProgressColumn, TextColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from callvault.terminal import clean, short_duration, size
 from pipeline_contracts import ImportActivity
@@ -60,6 +68,7 @@ class Bars:
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
+            TimeElapsedColumn(),
             TextColumn("{task.fields[doing]}", markup=False),
             console=console,
         )
@@ -114,7 +123,8 @@ class Lines:
 
     def sending(self, number: int, name: str, sent: int, total: int) -> None:
         """Say how many bytes."""
-        self._say(number, name, "uploading", f"uploading {size(sent)} of {size(total)}")
+        begun = number in self._last
+        self._say(number, name, "uploading", f"uploading {f'{size(sent)} of ' if begun else ''}{size(total)}")
 
     def doing(self, number: int, name: str, activity: ImportActivity) -> None:
         """Say what is done, and how many seconds of audio."""

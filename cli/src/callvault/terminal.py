@@ -37,7 +37,11 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
 
 def print_json(content: Any) -> None:
     """One line of JSON, at once: a program may be waiting for it."""
-    print(json.dumps(content, ensure_ascii=False, default=str), flush=True)
+    print(json.dumps(content, ensure_ascii=False, default=_plain), flush=True)
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def local_time(moment: datetime | None) -> str | None:
