@@ -24,7 +24,8 @@ def _stack(home: Home) -> list[Check]:
     report = status(home)
     if report["supervisor"]["pid"] is None:
         return [Check("stack", True, "not running", "Start it with `callvault up`.")]
-    checks = [Check("stack", report["state"] == "ready", report["state"], f"See {home.log('supervisor')}.")]
+    ready = report["state"] == "ready"
+    checks = [Check("stack", ready, report["state"], "" if ready else f"See {home.log('supervisor')}.")]
     for each in report["processes"]:
         state, remedy = each["state"], f"See {each['log']}."
         if state == "ready" and each["name"] not in {"kafka", "postgres"}:
