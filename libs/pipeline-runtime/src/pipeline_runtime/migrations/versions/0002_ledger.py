@@ -201,6 +201,7 @@ BEGIN
             v_duplicates := v_duplicates || (v_what = 'duplicate');
         END IF;
     END LOOP;
+    PERFORM 1 FROM sync_jobs j WHERE j.id = ANY (v_jobs) ORDER BY j.id FOR UPDATE;  -- an UPDATE keeps no order
     UPDATE sync_jobs j SET
         failed = j.failed - c.reopened, duplicates = j.duplicates + c.duplicates,
         status = 'running', ended_at = NULL, version = version + 1
