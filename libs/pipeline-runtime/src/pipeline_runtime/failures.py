@@ -53,11 +53,11 @@ class Transient(ItemProblem):
 
 EMPTY_FILE = Problem("empty_file", "The file is empty. Choose another one.", retryable=False)
 NOT_AUDIO = Problem(
-    "not_audio", f"This is not a recording. Upload a file of type {ACCEPTED_TYPES}.", retryable=False
+    "not_audio", f"This is not a recording. {ACCEPTED_TYPES} files are accepted.", retryable=False
 )
 UNSUPPORTED_TYPE = Problem(
     "unsupported_type",
-    f"Recordings of this type cannot be read. Convert it to one of {ACCEPTED_TYPES}.",
+    f"Recordings of this type cannot be read. Convert it: {ACCEPTED_TYPES} files are accepted.",
     retryable=False,
 )
 TRUNCATED_FILE = Problem(

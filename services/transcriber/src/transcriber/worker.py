@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -99,7 +100,8 @@ class Workers:
                 if isinstance(result, Encoded):
                     activity.note("publishing")
                     await self._send(result, task)
-                    await lease.sent(task)
+                    with suppress(LeaseLost):  # the recorder was quicker: the item has ended, the row is gone
+                        await lease.sent(task)
                     return "sent"
             wait = timedelta(seconds=wait_before(task.tries, result.retry_after))
             log.warning("task.later", code=result.code, seconds=wait.total_seconds())
