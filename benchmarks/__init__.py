@@ -1,0 +1,1 @@
+"""What the product reaches on this machine, beside what the machine itself reaches."""
