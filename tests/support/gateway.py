@@ -26,6 +26,7 @@ from tests.support.eventually import eventually
 from tests.support.stack import Person, Stack
 
 SPEECH = Path(__file__).parents[1] / "speech"
+MEGABYTE = 1024 * 1024
 PUBLIC_URL = "http://gateway.example"
 
 
@@ -84,7 +85,7 @@ async def gateway_of(stack: Stack, folder: Path, **more: Any) -> AsyncIterator[G
     async with app.router.lifespan_context(app):
         gateway = Gateway(app, stack, folder / "storage")
         async with gateway.anonymous() as client:
-            await eventually(partial(_is_ready, client), every=0.02)
+            await eventually(partial(_is_ready, client), within=60, every=0.02)
         yield gateway
 
 
@@ -124,9 +125,8 @@ async def add_recording(stack: Stack, person: Person, external_id: str, text: st
         json.dumps({"container": "mp3", "external_id": external_id}), uuid4(),
     )  # fmt: skip
     await stack.owner.execute(
-        "INSERT INTO vault_entries (id, vault_id, recording_id) VALUES ($1, $2, $3)",
-        uuid4(), person.vault, recording,
-    )  # fmt: skip
+        "INSERT INTO vault_entries (vault_id, recording_id) VALUES ($1, $2)", person.vault, recording
+    )
     return recording
 
 
@@ -190,7 +190,7 @@ async def _ready(running: GatewayProcess) -> None:
         return await _is_ready(client)
 
     async with httpx.AsyncClient(base_url=running.url) as client:
-        await eventually(probe)
+        await eventually(probe, within=60)
 
 
 async def _is_ready(client: httpx.AsyncClient) -> bool:

@@ -6,10 +6,20 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+import structlog
 from tests.support.fixtures import stack_on
-from tests.support.gateway import Gateway, gateway_of
+from tests.support.gateway import MEGABYTE, Gateway, GatewayProcess, gateway_of, gateway_process
 from tests.support.servers import Servers
 from tests.support.stack import Stack
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    """As the service logs, more or less: the default shows every local variable of a traceback."""
+    processors = structlog.processors
+    structlog.configure(
+        [structlog.contextvars.merge_contextvars, processors.format_exc_info, processors.JSONRenderer()]
+    )
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -21,4 +31,15 @@ async def gateway_stack(running_servers: Servers) -> AsyncIterator[Stack]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def gateway(gateway_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
     async with gateway_of(gateway_stack, tmp_path_factory.mktemp("gateway")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def process(
+    gateway_stack: Stack, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[GatewayProcess]:
+    """The same service as a process of its own, on the same stack; takes files of up to 210 MB."""
+    limit = str(210 * MEGABYTE)
+    folder = tmp_path_factory.mktemp("process")
+    async with gateway_process(gateway_stack, folder, UPLOAD_LIMIT_BYTES=limit) as running:
         yield running

@@ -38,7 +38,7 @@ def claims(**more: Any) -> dict[str, Any]:
         "aud": "authenticated",
         "iss": ISSUER,
         "email": "Berta@Example.com",
-        "exp": time.time() + 60,
+        "exp": time.time() + 3600,
     }
     return {name: value for name, value in (given | more).items() if value is not None}
 

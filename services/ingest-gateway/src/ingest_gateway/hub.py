@@ -67,13 +67,12 @@ class Hub:
             raise TOO_MANY_STREAMS.error()
 
     @contextmanager
-    def listening(self, owner: UUID) -> Iterator[Listener]:
-        """Listen for one owner's news."""
-        listener = Listener()
+    def listening(self, owner: UUID, listener: Listener) -> Iterator[None]:
+        """Hand it one owner's news."""
         self._listeners[owner].add(listener)
         metrics.STREAMS.inc()
         try:
-            yield listener
+            yield
         finally:
             metrics.STREAMS.dec()
             self._listeners[owner].discard(listener)

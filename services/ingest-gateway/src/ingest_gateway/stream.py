@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+import anyio
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sse_starlette import ServerSentEvent
@@ -13,7 +14,7 @@ from starlette.requests import Request
 
 from ingest_gateway.callers import Caller
 from ingest_gateway.deps import Deps
-from ingest_gateway.hub import Cut, News
+from ingest_gateway.hub import Cut, Listener, News
 from ingest_gateway.problems import ProblemError
 from ingest_gateway.queries.jobs import list_recent_jobs
 from ingest_gateway.schemas import Job, Snapshot
@@ -36,6 +37,13 @@ class Stream:
         self._deps = deps
         self._look = look
         self._sent: dict[UUID, int] = {}
+        self._listener = Listener()
+        self.draining = anyio.Event()
+
+    async def end_when_draining(self) -> None:
+        """Once `draining` is set, the stream ends in good order: the client comes back to whoever serves then."""
+        await self.draining.wait()
+        self._listener.cut()
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
         """Until the caller's token is over, or the stream has to begin again: the client reconnects."""
@@ -49,7 +57,9 @@ class Stream:
 
     async def _events(self) -> AsyncIterator[ServerSentEvent]:
         clock = asyncio.get_running_loop().time
-        with self._deps.hub.listening(self._caller.user) as listener:  # before the snapshot: nothing is missed
+        with self._deps.hub.listening(
+            self._caller.user, self._listener
+        ):  # before the snapshot: nothing is missed
             yield await self._snapshot()
             due = clock() + self._look
             while True:
@@ -58,7 +68,7 @@ class Stream:
                     for event in await self._missed():
                         yield event
                     due = clock() + self._look
-                news = await listener.get(within=due - clock())
+                news = await self._listener.get(within=due - clock())
                 if news is not None and self._is_new(news):
                     yield _event(news)
 

@@ -32,7 +32,7 @@ _USAGE = text("""
 SELECT u.plan, this_month() AS month, (this_month() + interval '1 month')::date AS next_month,
     CASE WHEN p.monthly_imports IS NOT NULL THEN coalesce(i.used, 0)
          ELSE (SELECT count(*) FROM recordings r WHERE r.owner_user_id = u.id
-               AND r.created_at >= CAST(this_month() AS timestamp) AT TIME ZONE 'UTC') END AS used,  -- takes no lock
+               AND r.created_at >= CAST(this_month() AS timestamp) AT TIME ZONE 'UTC') END AS used,
     p.monthly_imports
 FROM users u JOIN plans p ON p.name = u.plan
 LEFT JOIN import_usage i ON i.owner_user_id = u.id AND i.month = this_month()

@@ -16,6 +16,7 @@ from ingest_gateway.stream import Stream
 
 HEARTBEAT_SECONDS = 15
 SEND_SECONDS = 30.0
+DRAIN_SECONDS = 3.0
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Events: `snapshot` ({jobs}), `progress` (JobProgress), `activity` (ImportActivity).",
@@ -48,5 +49,12 @@ async def follow(request: Request, caller: CallerParam, deps: DepsParam) -> Even
     Nothing is replayed on `Last-Event-ID`: every connection begins with a fresh snapshot.
     """
     deps.hub.require_room(caller.user)
-    events = Stream(request, caller, deps).events()
-    return EventStream(events, ping=HEARTBEAT_SECONDS, send_timeout=SEND_SECONDS)
+    stream = Stream(request, caller, deps)
+    return EventStream(
+        stream.events(),
+        ping=HEARTBEAT_SECONDS,
+        send_timeout=SEND_SECONDS,
+        data_sender_callable=stream.end_when_draining,
+        shutdown_event=stream.draining,
+        shutdown_grace_period=DRAIN_SECONDS,
+    )
