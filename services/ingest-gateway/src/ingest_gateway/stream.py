@@ -41,7 +41,7 @@ class Stream:
         self.draining = anyio.Event()
 
     async def end_when_draining(self) -> None:
-        """Once `draining` is set, the stream ends in good order: the client comes back to whoever serves then."""
+        """Once `draining` is set, the stream ends in good order; the client comes back later."""
         await self.draining.wait()
         self._listener.cut()
 
@@ -57,9 +57,8 @@ class Stream:
 
     async def _events(self) -> AsyncIterator[ServerSentEvent]:
         clock = asyncio.get_running_loop().time
-        with self._deps.hub.listening(
-            self._caller.user, self._listener
-        ):  # before the snapshot: nothing is missed
+        with self._deps.hub.listening(self._caller.user, self._listener):
+            # What comes while the snapshot is read waits in the listener: nothing is missed.
             yield await self._snapshot()
             due = clock() + self._look
             while True:
