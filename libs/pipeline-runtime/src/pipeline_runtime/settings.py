@@ -13,7 +13,10 @@ DatabaseUrl = Annotated[PostgresDsn, UrlConstraints(allowed_schemes=["postgresql
 
 
 class Settings(BaseSettings):
-    """What all settings share: frozen, no file but the environment, empty means not given, no values in errors."""
+    """What all settings share: frozen, no file but the environment, empty means not given.
+
+    Errors name a setting and never its value: URLs hold passwords.
+    """
 
     model_config = SettingsConfigDict(
         frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
