@@ -38,6 +38,14 @@ async def tables(running_servers: Servers) -> AsyncIterator[Stack]:
 
 
 @pytest.fixture
+async def admin(running_servers: Servers) -> AsyncIterator[Session]:
+    """A session that may end those of others."""
+    session = await asyncpg.connect(running_servers.admin)
+    yield session
+    await session.close()
+
+
+@pytest.fixture
 async def connect(tables: Stack) -> AsyncIterator[Connect]:
     """Open sessions of a role, closed with the test."""
     sessions: list[Session] = []

@@ -1,5 +1,5 @@
 """Fixtures for what needs a database and no topics."""
 
-from tests.support.database import connect, engine_of, tables
+from tests.support.database import admin, connect, engine_of, tables
 
-__all__ = ["connect", "engine_of", "tables"]
+__all__ = ["admin", "connect", "engine_of", "tables"]
