@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 import httpx
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from ingest_gateway.attempts import Attempts
 from ingest_gateway.callers import Callers
@@ -50,7 +51,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         hub=Hub(),
     )
     reader = NewsReader(settings, deps.hub)
-    app = FastAPI(
+    app = FastAPIOffline(  # FastAPI, with the documents' page served from here
         title="CallVault import gateway", version="0.1.0", lifespan=_lifespan(deps, publisher, reader, client),
         redoc_url=None, exception_handlers=HANDLERS,
     )  # fmt: skip
