@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 import wave
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from tests.support.engine_server import EngineServer, refusal, spoken
+from tests.support.engine_server import Answer, EngineServer, refusal, spoken
 from tests.support.eventually import eventually
 from tests.support.live import SPEECH, Caller, Live
 
@@ -26,6 +27,10 @@ def another_call() -> bytes:
         copy.setparams(parameters)
         copy.writeframes(frames + secrets.token_bytes(parameters.sampwidth * 8))
     return out.getvalue()
+
+
+def _slow(seconds: float) -> Answer:
+    return replace(spoken("Hello from the slow engine."), seconds=seconds)
 
 
 async def asked(engine: EngineServer, times: int = 1) -> None:
@@ -54,7 +59,6 @@ async def test_ten_uploads_of_one_file_at_once_make_one_recording_and_one_engine
 ) -> None:
     ada = await shaky.sign_up()
     call = another_call()
-    engine.script[:] = [spoken("Only once.", **{})]
     answers = await asyncio.gather(*(ada.upload(call) for _ in range(10)))
     assert sorted(one["outcome"] for one in answers if one["outcome"] != "duplicate")[0] == "found"
     jobs = [await ada.job(one["job_id"]) for one in answers]
@@ -65,48 +69,30 @@ async def test_ten_uploads_of_one_file_at_once_make_one_recording_and_one_engine
     await shaky.assert_books_balance(ada.id)
 
 
-async def test_the_recorder_killed_between_insert_and_commit(shaky: Live) -> None:
+async def test_the_recorder_killed_between_insert_and_commit(shaky: Live, engine: EngineServer) -> None:
     ada = await shaky.sign_up()
+    engine.script[:] = [_slow(4)]
+    answer = await ada.upload(another_call())
     connection = await shaky.owner()
-    hold = connection.transaction()
-    await hold.start()
-    await connection.execute(
-        "LOCK TABLE sync_job_items IN EXCLUSIVE MODE"
-    )  # the insert is done, the end is not
-
-    upload = asyncio.create_task(ada.upload(another_call()))
-
-    async def admitted_is_waiting() -> bool:
-        return bool(await shaky.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
-
-    await eventually(admitted_is_waiting)
-    await hold.rollback()
-    answer = await upload
-    await connection.close()
-
-    connection = await shaky.owner()
-    hold = connection.transaction()
-    await hold.start()
-    await connection.execute("SELECT 1 FROM sync_jobs WHERE id = $1 FOR UPDATE", answer["job_id"])
 
     async def recorder_is_waiting() -> bool:
-        waiting = """SELECT 1 FROM pg_stat_activity
-                     WHERE application_name = 'recorder' AND wait_event_type = 'Lock' AND query LIKE '%sync_jobs%'"""
-        return bool(await shaky.rows(waiting))
+        return bool(await shaky.rows("SELECT 1 FROM pg_locks WHERE NOT granted"))
 
-    await eventually(recorder_is_waiting, within=30)
-    assert await shaky.rows("SELECT 1 FROM recordings WHERE owner_user_id = $1", ada.id) == []
-    killed = shaky.process("recorder")["pid"]
-    await shaky.kill("recorder")
-    await hold.rollback()
-    await connection.close()
+    try:
+        async with connection.transaction():  # the recorder inserts first and counts last: it waits in between
+            await connection.execute("SELECT 1 FROM sync_jobs WHERE id = $1 FOR UPDATE", answer["job_id"])
+            await eventually(recorder_is_waiting, within=30)
+            assert await shaky.rows("SELECT 1 FROM recordings WHERE owner_user_id = $1", ada.id) == []
+            killed = shaky.process("recorder")["pid"]
+            await shaky.kill("recorder")
+    finally:
+        await connection.close()
     await shaky.back("recorder", killed)
     await all_imported(shaky, ada, [answer])
 
 
 async def test_the_transcriber_killed_in_mid_work(shaky: Live, engine: EngineServer) -> None:
     ada = await shaky.sign_up()
-    engine.script[:] = [spoken("Never heard.", **{}) for _ in range(3)]
     engine.script[:] = [_slow(60) for _ in range(3)]
     uploads = [await ada.upload(another_call()) for _ in range(3)]
     await asked(engine, 3)
@@ -161,7 +147,7 @@ async def test_all_topics_deleted_in_mid_import(shaky: Live, engine: EngineServe
     ],
 )
 async def test_an_engine_that_refuses_fails_the_item_and_the_upload_can_be_retried(
-    shaky: Live, engine: EngineServer, answer: Any, code: str, retryable: bool
+    shaky: Live, engine: EngineServer, answer: Answer, code: str, retryable: bool
 ) -> None:
     ada = await shaky.sign_up()
     engine.script[:] = [answer]
@@ -189,9 +175,3 @@ async def test_an_engine_that_is_down_or_busy_for_a_moment_costs_only_time(
     upload = await ada.upload(another_call())
     await all_imported(shaky, ada, [upload])
     assert len(engine.requests) == 3
-
-
-def _slow(seconds: float) -> Any:
-    from dataclasses import replace
-
-    return replace(spoken("Hello from the slow engine."), seconds=seconds)

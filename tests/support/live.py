@@ -19,6 +19,7 @@ import asyncpg
 import httpx
 
 from callvault.control import status
+from callvault.embedded.postgres import Postgres
 from callvault.environment import MIGRATION_URL, ROLE_URLS, stack_environment
 from callvault.home import Home
 from tests.support.eventually import eventually
@@ -191,3 +192,4 @@ def live_stack(folder: Path, **settings: str) -> Iterator[Live]:
         yield Live(Home(folder))
     finally:
         subprocess.run([COMMAND, "down"], env=environment, capture_output=True, check=True, timeout=90)
+        Postgres(folder).remove()  # for root it may lie outside of the folder

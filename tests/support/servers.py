@@ -46,3 +46,4 @@ def servers(folder: Path) -> Iterator[Servers]:
     with Kafka(folder) as broker, Postgres(folder) as database:
         urls = {role: database.url_for(role, "callvault") for role in ROLE_VARIABLES}
         yield Servers(broker.bootstrap, urls, database.url_for("postgres", "postgres"))
+        database.remove()  # for root it may lie outside of the folder

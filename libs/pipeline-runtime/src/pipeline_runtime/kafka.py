@@ -19,6 +19,8 @@ MAX_BATCH_BYTES = 9 * 1024 * 1024
 MAX_DEAD_LETTER_BYTES = 10 * 1024 * 1024
 """What a dead-letter topic takes: what came, and why it lies there."""
 
+METADATA_MS = 5_000
+"""How long a client may not notice that a topic was deleted and made again."""
 BEGIN_SECONDS = 3.0
 """How long a message may wait for its topic's metadata or for room in the buffer."""
 
@@ -38,6 +40,7 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
     password = settings.kafka_sasl_password
     return {
         "bootstrap_servers": settings.kafka_bootstrap_servers.split(","),
+        "metadata_max_age_ms": METADATA_MS,
         "security_protocol": settings.kafka_security_protocol,
         "ssl_context": ssl_context(settings),
         "sasl_mechanism": settings.kafka_sasl_mechanism,
@@ -51,6 +54,7 @@ def make_broker(settings: KafkaSettings, *, app: str) -> KafkaBroker:
     return KafkaBroker(
         settings.kafka_bootstrap_servers.split(","),
         client_id=app,
+        metadata_max_age_ms=METADATA_MS,
         security=_security(settings),
         apply_types=False,
         logger=None,

@@ -11,18 +11,18 @@ ITEMS_ENDED = Counter(
 )
 RECORDS_WRITTEN = Counter("callvault_recordings_created_total", "Recordings inserted", ["source"])
 BATCH_SECONDS = Histogram(
-    "callvault_recorder_batch_seconds", "From a batch's first record to its commit", buckets=SECONDS
+    "callvault_recorder_batch_seconds", "Reading and writing of one batch, until its commit", buckets=SECONDS
 )
 BATCH_RECORDS = Histogram(
     "callvault_recorder_batch_records", "Messages in a batch", buckets=(1, 2, 5, 10, 50, 100, 250, 500, 1000)
 )
 RESULT_LAG_SECONDS = Histogram(
-    "callvault_result_lag_seconds", "From a result's ce_time to its commit", buckets=SECONDS
+    "callvault_result_lag_seconds", "From Kafka's time of a batch's first result to its commit", buckets=SECONDS
 )
 DEAD_LETTERS = Counter(
     "callvault_dead_letters_total", "Messages parked, by topic and reason", ["topic", "reason"]
 )
-PARTITION_HELD = Gauge("callvault_partition_held", "1 while a topic is held after unexpected errors", ["topic"])
+PARTITION_HELD = Gauge("callvault_partition_held", "Readers that hold a topic after unexpected errors", ["topic"])
 OUTBOX_PUBLISHED = Counter("callvault_outbox_published_total", "Outbox rows published", ["topic"])
 OUTBOX_FAILED = Counter("callvault_outbox_failed_total", "Outbox rows that Kafka refused this time", ["topic"])
 OUTBOX_SECONDS = Histogram("callvault_outbox_seconds", "From a commit to Kafka's confirmation", buckets=SECONDS)

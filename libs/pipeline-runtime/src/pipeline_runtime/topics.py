@@ -1,4 +1,4 @@
-"""`python -m pipeline_runtime.topics`: makes the topics, and brings their settings up to the contracts'."""
+"""`python -m pipeline_runtime.topics`: makes the topics that are missing, with the contracts' settings."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 from pydantic import TypeAdapter
 
-from pipeline_contracts import ItemFailed, Segment
+from pipeline_contracts import About, ItemFailed, Segment
 from pipeline_runtime import outbox
 from pipeline_runtime.failures import CATALOGUE, FORBIDDEN_VAULT, UNREADABLE_MESSAGE, Problem
 from recorder import announce
@@ -110,9 +110,9 @@ class Batch:
         for place, record in enumerate(records):
             row = found.get(place + 1)
             if row is None:
-                self._park(record, "not_admitted")
+                self._park(record, "not_admitted", None)
             elif row["source_app"] != record.record.source_app:
-                self._park(record, "source_mismatch")
+                self._park(record, "source_mismatch", About(record.job, row["id"], row["attempt"]))
             elif row["status"] not in ("imported", "duplicate"):
                 home = homes[row["owner_user_id"]]
                 key = (row["owner_user_id"], row["source_app"], record.record.external_id)
@@ -123,8 +123,8 @@ class Batch:
         ends = [End(one.item, "failed", problem=FORBIDDEN_VAULT) for one in refused]
         return [one for one in candidates.values() if one not in refused], ends
 
-    def _park(self, record: Record, reason: str) -> None:
-        self._outcome.bad.append(Bad(reason, "", None, record.raw))
+    def _park(self, record: Record, reason: str, about: About | None) -> None:
+        self._outcome.bad.append(Bad(reason, "", about, record.raw))
 
     async def _place(self, candidates: list[Candidate]) -> list[Candidate]:
         """Put records where they say that they belong; answers those that may not go there."""

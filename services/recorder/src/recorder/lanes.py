@@ -149,7 +149,6 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka carrie
             max_poll_interval_ms=MAX_POLL_MS,
             max_partition_fetch_bytes=1024 * 1024,
             session_timeout_ms=10_000,
-            metadata_max_age_ms=15_000,
         )
         self._writers = [self._make_writer() for _ in range(self._settings.recorder_lanes)]
         self._lanes = [Lane(self._consumer, writer, self._settings) for writer in self._writers]

@@ -128,6 +128,7 @@ class Reconciler:
         closable = [row["id"] for row in await connection.fetch(FIND_CLOSABLE)]
         mended["closed"] = len(closable)
         await books.balance(closable + reopened)
+        metrics.JOBS_OPEN.clear()  # a source without open jobs has no row
         for row in await connection.fetch(COUNT_OPEN):
             metrics.JOBS_OPEN.labels(row["source_app"]).set(row["n"])
         return +mended, await books.say()

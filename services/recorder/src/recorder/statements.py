@@ -3,7 +3,7 @@ key, items by id, jobs by id. Arrays come sorted by key, and `unnest` keeps thei
 
 # Which item a record belongs to, whose it is, and where it goes. Reads only.
 FIND_ITEMS = """
-SELECT r.n, i.id, i.status, i.owner_user_id, i.source_app
+SELECT r.n, i.id, i.status, i.attempt, i.owner_user_id, i.source_app
 FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS r (job, external_id, n)
 JOIN sync_job_items i ON i.job_id = r.job AND i.external_id = r.external_id
 """
