@@ -36,7 +36,7 @@ def subscribe(
 
     `on_unreadable` gets the headers and the reason of a message that is parked, before it is parked:
     it ends the item. Errors of the kinds in `passing` (the database is away) are tried again for as
-    long as they last and never park.
+    long as they last and never park. A handler that raises Unreadable refuses the message for good.
     """
     reader = _Reader(topic, publisher, handle, on_unreadable, passing)
     register = broker.subscriber(
@@ -77,11 +77,10 @@ class _Reader:
     async def _read(self, raw: Any) -> bool:
         """True where the offset may move."""
         try:
-            decoded = decode(self._topic, raw.value, raw.headers)
+            failure = await self._try(decode(self._topic, raw.value, raw.headers))
         except Unreadable as error:
             await self._park(raw, error.reason, error.detail)
             return True
-        failure = await self._try(decoded)
         if failure is None:
             self._suspicion.worked()
             return True
@@ -91,12 +90,14 @@ class _Reader:
         return True
 
     async def _try(self, decoded: Message) -> Exception | None:
-        """Handle with a few tries; None where it went through, else the last error."""
+        """Handle with a few tries; None where it went through, else the last error. Raises Unreadable."""
         last: Exception | None = None
         tries = 0
         while tries < TRIES:
             try:
                 await self._handle(decoded)
+            except Unreadable:
+                raise
             except self._passing as error:
                 log.warning("message.waits", error=type(error).__name__)
             except Exception as error:

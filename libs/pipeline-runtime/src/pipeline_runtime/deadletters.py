@@ -31,6 +31,8 @@ async def park(
         ("dead_origin", origin.encode()),
     ]
     kept = [(name, body) for name, body in headers if not name.startswith("dead_")]
+    if key is None and value is None:
+        key = b""  # the client takes no record without both
     await publisher.send_raw(topic.dead, key, value, kept + added)
     metrics.DEAD_LETTERS.labels(topic.name, reason).inc()
     log.error("message.parked", topic=topic.name, reason=reason, detail=detail[:500], origin=origin)
@@ -46,18 +48,21 @@ class Suspicion:
     def __init__(self, topic: Topic) -> None:
         self._topic = topic
         self._owners: deque[bytes | None] = deque(maxlen=OWNERS_IN_A_ROW)
+        self._held = False
 
     def unexpected(self, owner: bytes | None) -> bool:
         """Note an unexpected error; True where the topic has to be held."""
         self._owners.append(owner)
-        held = len(set(self._owners)) >= OWNERS_IN_A_ROW
-        if held:
+        # The held message fails again and again: it is one owner, and no reason to let go.
+        self._held = self._held or len(set(self._owners)) >= OWNERS_IN_A_ROW
+        if self._held:
             metrics.PARTITION_HELD.labels(self._topic.name).set(1)
             log.critical("topic.held", topic=self._topic.name, seconds=HOLD_SECONDS)
-        return held
+        return self._held
 
     def worked(self) -> None:
         """A message went through."""
         if self._owners:
             self._owners.clear()
+            self._held = False
             metrics.PARTITION_HELD.labels(self._topic.name).set(0)
