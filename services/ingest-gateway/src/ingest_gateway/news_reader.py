@@ -61,7 +61,6 @@ class NewsReader:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="latest",
-            metadata_max_age_ms=10_000,  # a topic that was made anew is noticed soon
         )
         try:
             await consumer.start()
