@@ -22,7 +22,9 @@ RESULT_LAG_SECONDS = Histogram(
 DEAD_LETTERS = Counter(
     "callvault_dead_letters_total", "Messages parked, by topic and reason", ["topic", "reason"]
 )
-PARTITION_HELD = Gauge("callvault_partition_held", "Readers that hold a topic after unexpected errors", ["topic"])
+PARTITION_HELD = Gauge(
+    "callvault_partition_held", "Readers that hold a topic after unexpected errors", ["topic"]
+)
 OUTBOX_PUBLISHED = Counter("callvault_outbox_published_total", "Outbox rows published", ["topic"])
 OUTBOX_FAILED = Counter("callvault_outbox_failed_total", "Outbox rows that Kafka refused this time", ["topic"])
 OUTBOX_SECONDS = Histogram("callvault_outbox_seconds", "From a commit to Kafka's confirmation", buckets=SECONDS)
