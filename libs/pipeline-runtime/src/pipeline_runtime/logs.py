@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -19,11 +19,19 @@ _SECRET_NAMES = ("password", "secret", "token", "authorization", "api_key", "coo
 
 def _fence(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name, value in event.items():
-        if any(word in name.lower() for word in _SECRET_NAMES):
-            event[name] = "[hidden]"
-        elif isinstance(value, str) and len(value) > LONGEST and name != "exception":
-            event[name] = value[:LONGEST] + "…"
+        event[name] = _shown(name, value)
     return event
+
+
+def _shown(name: str, value: Any) -> Any:
+    """A value as it may be shown under its name."""
+    if any(word in name.lower() for word in _SECRET_NAMES):
+        return "[hidden]"
+    if isinstance(value, Mapping):
+        return {str(inner): _shown(str(inner), each) for inner, each in value.items()}
+    if isinstance(value, str) and len(value) > LONGEST and name != "exception":
+        return value[:LONGEST] + "…"
+    return value
 
 
 def configure_logs(service: str, level: str = "INFO") -> None:
@@ -48,7 +56,7 @@ def configure_logs(service: str, level: str = "INFO") -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
+                structlog.processors.JSONRenderer(default=str),
             ],
         )
     )
