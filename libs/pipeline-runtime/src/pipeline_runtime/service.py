@@ -12,11 +12,11 @@ from typing import Any, NoReturn
 
 import structlog
 import uvicorn
-from prometheus_client import make_asgi_app
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from pipeline_runtime.logs import configure_logs
@@ -30,6 +30,7 @@ CHECK_SECONDS = 3.0
 GRACE_SECONDS = 10
 
 log = structlog.get_logger()
+_dead_loops: set[str] = set()
 
 
 def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
@@ -43,7 +44,12 @@ def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
         wrong = {name: answer for name, answer in zip(checks, answers, strict=True) if answer}
         return JSONResponse({"ready": not wrong, "problems": wrong}, status_code=503 if wrong else 200)
 
-    return [Route("/healthz", healthz), Route("/readyz", readyz), Mount("/metrics", make_asgi_app())]
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    # Both spellings answer at once: not everything that reads metrics follows a redirect.
+    told = [Route(path, metrics) for path in ("/metrics", "/metrics/")]
+    return [Route("/healthz", healthz), Route("/readyz", readyz), *told]
 
 
 async def _ask(check: Check) -> str | None:
@@ -82,6 +88,7 @@ async def running(name: str, loop: Callable[[], Awaitable[None]]) -> AsyncIterat
             await loop()
         except Exception:
             log.exception("loop.died", loop=name)
+            _dead_loops.add(name)
             signal.raise_signal(signal.SIGTERM)
             raise
 
@@ -94,7 +101,7 @@ async def running(name: str, loop: Callable[[], Awaitable[None]]) -> AsyncIterat
 
 
 def serve(service: str, settings: ServiceSettings, make: Callable[[], ASGIApp]) -> NoReturn:
-    """Serve until SIGTERM or SIGINT, drain, and leave with 0; with 1 where the start failed."""
+    """Serve until SIGTERM or SIGINT, drain, and leave with 0; with 1 where the start failed or a loop died."""
     configure_logs(service, settings.log_level)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, _leave)  # uvicorn raises the signal again once it has drained
@@ -109,9 +116,12 @@ def serve(service: str, settings: ServiceSettings, make: Callable[[], ASGIApp]) 
     )
     server = uvicorn.Server(config)
     log.info("service.starting", port=settings.http_port)
-    server.run()
+    try:
+        server.run()
+    except SystemExit as end:  # ours by a signal, or uvicorn's with a code of its own
+        sys.exit(1 if end.code else 0)
     sys.exit(0 if server.started else 1)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
-    sys.exit(0)
+    sys.exit(1 if _dead_loops else 0)
