@@ -215,7 +215,8 @@ CREATE TABLE recordings (
     imported_by_item     uuid NOT NULL,
     created_at           timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT each_call_once UNIQUE (owner_user_id, source_app, external_id),
-    CONSTRAINT metadata_names_the_same_call CHECK (source_metadata ->> 'external_id' = external_id)
+    CONSTRAINT metadata_names_the_same_call  -- `=` would let pass what names none
+        CHECK (source_metadata ->> 'external_id' IS NOT DISTINCT FROM external_id)
 );
 
 CREATE TABLE vault_entries (
