@@ -2,14 +2,16 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from jsonschema import Draft202012Validator
-from tests.support.gateway import Gateway
+from tests.support.gateway import Gateway, settings_for
 
 from ingest_gateway import asyncapi
+from ingest_gateway.app import create_app
 from pipeline_contracts import TOPICS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -52,6 +54,21 @@ async def test_a_surprise_is_a_problem_too_and_says_nothing_of_itself(
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "password" not in answer.text
     assert answer.headers["x-request-id"]
+
+
+async def test_a_database_that_is_away_is_no_bug(gateway: Gateway, tmp_path: Path) -> None:
+    nowhere = "postgresql://callvault_web:pw@127.0.0.1:1/callvault"
+    settings = settings_for(gateway.stack, tmp_path, gateway_database_url=nowhere, intake_database_url=nowhere)
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        client = Gateway(app, gateway.stack, tmp_path).anonymous()
+        answer = await client.get("/api/me", headers={"Authorization": "Bearer cv_x"})
+        ready = await client.get("/readyz")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.headers["retry-after"]
+    assert ready.status_code == 503
+    assert {"database", "intake"} <= set(ready.json()["problems"])
 
 
 async def test_answers_carry_safe_headers(gateway: Gateway) -> None:

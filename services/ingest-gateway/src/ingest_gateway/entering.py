@@ -14,6 +14,7 @@ from ingest_gateway.filenames import title_of
 from ingest_gateway.messages import audio_received, discovery_ended
 from ingest_gateway.queries import uploads
 from ingest_gateway.queries.uploads import SOURCE_APP, Admitted
+from ingest_gateway.storing import storing
 from ingest_gateway.taking import Taken
 from ingest_gateway.upload_fields import UploadFields
 from pipeline_contracts import AudioReceived, RecordDraft, StoredAudio
@@ -55,7 +56,8 @@ async def enter(
     """
     is_written = False
     try:
-        await asyncio.to_thread(incoming.keep, upload.key)
+        with storing():
+            await asyncio.to_thread(incoming.keep, upload.key)
         async with relay.transaction(speaking_for(web, upload.owner)) as transaction:
             admitted = await _write(transaction, upload)
             is_written = True

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import asyncpg
+import structlog
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -21,6 +24,16 @@ from pipeline_runtime.failures import FILE_TOO_LARGE, NOT_AUDIO, UNSUPPORTED_TYP
 from pipeline_runtime.people import PersonError
 
 MEDIA_TYPE = "application/problem+json"
+DATABASE_AWAY = (
+    OSError,
+    InterfaceError,
+    OperationalError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+)
+
+log = structlog.get_logger()
 
 
 class FieldError(BaseModel):
@@ -91,6 +104,7 @@ INTERNAL_ERROR = Answer(500, "internal_error", "Something went wrong on our side
 IDENTITY_PROVIDER_UNAVAILABLE = Answer(
     503, "identity_provider_unavailable", "The identity provider does not answer. Try again in a minute."
 )
+UNAVAILABLE = Answer(503, "unavailable", "The database does not answer. Try again in a moment.")
 STORAGE_UNAVAILABLE = Answer(
     503, "storage_unavailable", "The file could not be stored. Try again; if it fails again, the disk is full."
 )
@@ -156,7 +170,14 @@ async def on_invalid_request(request: Request, error: Exception) -> JSONResponse
     return respond(request, INVALID_REQUEST.error(), wrong)
 
 
+async def on_database_away(request: Request, error: Exception) -> JSONResponse:
+    """It is being started again, or cannot be reached: worth another try, and no bug."""
+    log.warning("database.away", error=type(error).__name__)
+    return respond(request, UNAVAILABLE.error(headers={"Retry-After": "2"}))
+
+
 HANDLERS: dict[Any, Any] = {
+    **dict.fromkeys(DATABASE_AWAY, on_database_away),
     HTTPException: on_http_error,
     ItemProblem: on_item_problem,
     PersonError: on_person_error,

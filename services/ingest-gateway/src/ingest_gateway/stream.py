@@ -8,14 +8,13 @@ from uuid import UUID
 
 import anyio
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from sse_starlette import ServerSentEvent
 from starlette.requests import Request
 
 from ingest_gateway.callers import Caller
 from ingest_gateway.deps import Deps
 from ingest_gateway.hub import Cut, Listener, News
-from ingest_gateway.problems import ProblemError
+from ingest_gateway.problems import DATABASE_AWAY, ProblemError
 from ingest_gateway.queries.jobs import list_recent_jobs
 from ingest_gateway.schemas import Job, Snapshot
 from pipeline_contracts import JobProgress
@@ -52,7 +51,7 @@ class Stream:
                 yield event
         except (Cut, ProblemError) as reason:
             log.info("stream.ended", reason=type(reason).__name__)
-        except (SQLAlchemyError, OSError) as error:
+        except DATABASE_AWAY as error:
             log.warning("stream.ended", reason=type(error).__name__)
 
     async def _events(self) -> AsyncIterator[ServerSentEvent]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ingest_gateway.problems import DATABASE_AWAY
 from ingest_gateway.queries import people, uploads
 from pipeline_runtime.storage import Storage
 
@@ -36,6 +37,8 @@ class Sweeper:
         while True:
             try:
                 await self.sweep()
+            except DATABASE_AWAY as error:
+                log.warning("sweep.postponed", error=type(error).__name__)
             except Exception:
                 log.exception("sweep.failed")
             await asyncio.sleep(EVERY_SECONDS)

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from ingest_gateway.filenames import UNNAMED, clean_filename
 from ingest_gateway.form import UploadForm
 from ingest_gateway.problems import MISSING_FILE, UPLOAD_STALLED, ProblemError
+from ingest_gateway.storing import storing
 from pipeline_runtime import metrics
 from pipeline_runtime.failures import FILE_TOO_LARGE, ItemProblem
 from pipeline_runtime.storage import Incoming
@@ -53,12 +54,14 @@ class _Sink:
 
     async def finish(self) -> str:
         await self._write()
-        await asyncio.to_thread(self._incoming.flush)
+        with storing():
+            await asyncio.to_thread(self._incoming.flush)
         return self._digest.hexdigest()
 
     async def _write(self) -> None:
         data, self._waiting = bytes(self._waiting), bytearray()
-        await asyncio.to_thread(self._put, data)
+        with storing():
+            await asyncio.to_thread(self._put, data)
         metrics.UPLOAD_BYTES.inc(len(data))
 
     def _put(self, data: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
 import structlog
@@ -26,6 +27,7 @@ from ingest_gateway.problems import (
 )
 from ingest_gateway.queries.uploads import Admitted
 from ingest_gateway.schemas import Accepted, Failure
+from ingest_gateway.storing import storing
 from ingest_gateway.taking import take
 from ingest_gateway.upload_fields import read_fields
 from pipeline_runtime import metrics
@@ -91,16 +93,15 @@ async def import_file(request: Request, response: Response, caller: CallerParam,
 
 
 async def _import(request: Request, caller: CallerParam, deps: Deps) -> tuple[Upload, Admitted]:
-    try:
-        async with deps.storage.incoming() as incoming:
-            taken = await take(request, incoming, deps.settings.upload_limit_bytes)
-            fields = read_fields(taken.fields)
+    async with AsyncExitStack() as stack:
+        with storing():
+            incoming = await stack.enter_async_context(deps.storage.incoming())
+        taken = await take(request, incoming, deps.settings.upload_limit_bytes)
+        fields = read_fields(taken.fields)
+        with storing():
             media = await asyncio.to_thread(probe, incoming.path)
-            upload = make_upload(caller.user, taken, media, fields)
-            return upload, await enter(upload, incoming, deps.storage, deps.web, deps.relay)
-    except OSError as error:
-        log.exception("upload.not_stored", errno=error.errno)
-        raise STORAGE_UNAVAILABLE.error() from error
+        upload = make_upload(caller.user, taken, media, fields)
+        return upload, await enter(upload, incoming, deps.storage, deps.web, deps.relay)
 
 
 def _accepted(upload: Upload, admitted: Admitted) -> Accepted:
