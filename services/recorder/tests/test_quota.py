@@ -150,3 +150,14 @@ async def test_an_admission_during_the_insert_ends_as_a_duplicate_at_once(stack:
     await asyncio.gather(admit_more(), write())
     statuses = await stack.owner.fetch("SELECT status, count(*) FROM sync_job_items GROUP BY 1")
     assert {row["status"]: row["count"] for row in statuses} == {"imported": 1, "duplicate": 60}
+
+
+async def test_items_that_wait_for_a_call_over_the_limit_end_with_it(stack: Stack, two_writers) -> None:
+    ada = await stack.person("free")
+    await imported_before(stack, ada, two_writers[0], 10)
+    first = await force_open(stack, ada, ["new"])
+    waiting = await force_open(stack, ada, ["new"])
+    await two_writers[0].write([read(Raw(record(ada, first, "new")))])
+    assert await outcomes(stack, [first, waiting]) == [("failed", "quota_exceeded")] * 2
+    for job in (first, waiting):
+        assert (await stack.books(job))["status"] == "failed"

@@ -63,7 +63,12 @@ async def test_progress_is_told_with_a_rising_version(stack: Stack) -> None:
     for one in ("call-1", "call-2"):
         await stack.publish(record(ada, job, one))
     await ended(stack, job)
-    told = [json.loads(message.value) for message in await stack.messages("import.progress", at_least=1)]
+
+    async def all_told() -> list[dict] | None:
+        told = [json.loads(message.value) for message in await stack.messages("import.progress")]
+        return told if any(one["status"] == "completed" for one in told) else None
+
+    told = await eventually(all_told)
     last = max(told, key=lambda one: one["version"])
     assert (last["status"], last["imported"], last["open"]) == ("completed", 2, 0)
     assert len({one["version"] for one in told}) == len(told)

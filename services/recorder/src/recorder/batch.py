@@ -14,20 +14,27 @@ from pydantic import TypeAdapter
 
 from pipeline_contracts import About, ItemFailed, Segment
 from pipeline_runtime import outbox
-from pipeline_runtime.failures import CATALOGUE, FORBIDDEN_VAULT, UNREADABLE_MESSAGE, Problem
+from pipeline_runtime.failures import (
+    FORBIDDEN_VAULT,
+    INVALID_RECORD,
+    QUOTA_EXCEEDED,
+    TRANSCRIPT_TOO_LARGE,
+    UNREADABLE_MESSAGE,
+    Problem,
+)
+from pipeline_runtime.identifiers import uuid7s
 from recorder import announce
 from recorder import statements as sql
 from recorder.books import Books, Connection
-from recorder.identifiers import uuid7s
 from recorder.results import Bad, Failure, Nudge, Record, Result
 
 Key = tuple[UUID, str, str]
 
 _SEGMENTS = TypeAdapter(tuple[Segment, ...])
 _REASONS = {
-    "message_too_large": CATALOGUE["transcript_too_large"],
-    "nul_character": CATALOGUE["invalid_record"],
-    "invalid_message": CATALOGUE["invalid_record"],
+    "message_too_large": TRANSCRIPT_TOO_LARGE,
+    "nul_character": INVALID_RECORD,
+    "invalid_message": INVALID_RECORD,
 }
 
 
@@ -38,6 +45,7 @@ class Candidate:
     source: Record
     item: UUID
     key: Key
+    attempt: int
     bank: UUID
     vault: UUID
     limit: int | None
@@ -54,16 +62,6 @@ class Outcome:
     created: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(frozen=True)
-class End:
-    """How an item ends by its record."""
-
-    item: UUID
-    status: str
-    recording: UUID | None = None
-    problem: Problem | None = None
-
-
 class Batch:
     """The writing of one list of results. Made for one transaction, used once."""
 
@@ -72,32 +70,33 @@ class Batch:
         self._public_url = public_url
         self._books = Books(connection)
         self._outcome = Outcome()
+        self._failures: list[ItemFailed] = []
 
     async def write(self, results: Sequence[Result]) -> Outcome:
         """Write all of it, or raise and have written nothing."""
         records = [result for result in results if isinstance(result, Record)]
-        failures = [result.failed for result in results if isinstance(result, Failure)]
+        self._failures = [result.failed for result in results if isinstance(result, Failure)]
         nudged = [result.job for result in results if isinstance(result, Nudge)]
         for result in results:
             if isinstance(result, Bad):
-                self._outcome.bad.append(result)
+                self._park(result)
         async with self._db.transaction():
             if records:
                 await self._write_records(records)
-            await self._books.fail(failures + self._failures_of_bad())
+            await self._books.fail(self._failures)
             await self._books.balance(nudged)
             self._outcome.rows = await self._books.say()
         self._outcome.ended = self._books.ended
         return self._outcome
 
     async def _write_records(self, records: list[Record]) -> None:
-        candidates, ends = await self._judge(records)
+        candidates = await self._judge(records)
         candidates.sort(key=lambda one: one.key)
-        ends += await self._insert(candidates)
-        await self._end_items(ends)
-        await self._end_twins(candidates, ends)
+        known = await self._insert(candidates) if candidates else {}
+        await self._end_items(candidates, known)
+        await self._end_twins(known)
 
-    async def _judge(self, records: list[Record]) -> tuple[list[Candidate], list[End]]:
+    async def _judge(self, records: list[Record]) -> list[Candidate]:
         """Whose each record is. What belongs to no open item of its job is parked."""
         items = await self._db.fetch(
             sql.FIND_ITEMS, [one.job for one in records], [one.record.external_id for one in records]
@@ -110,27 +109,29 @@ class Batch:
         for place, record in enumerate(records):
             row = found.get(place + 1)
             if row is None:
-                self._park(record, "not_admitted", None)
+                self._park(Bad("not_admitted", "", None, record.raw))
             elif row["source_app"] != record.record.source_app:
-                self._park(record, "source_mismatch", About(record.job, row["id"], row["attempt"]))
+                about = About(record.job, row["id"], row["attempt"])
+                self._park(Bad("source_mismatch", "", about, record.raw))
             elif row["status"] not in ("imported", "duplicate"):
-                home = homes[row["owner_user_id"]]
-                key = (row["owner_user_id"], row["source_app"], record.record.external_id)
-                candidates[row["id"]] = Candidate(
-                    record, row["id"], key, home["bank"], home["vault"], home["monthly_imports"], ids[place]
-                )
-        refused = await self._place(list(candidates.values()))
-        ends = [End(one.item, "failed", problem=FORBIDDEN_VAULT) for one in refused]
-        return [one for one in candidates.values() if one not in refused], ends
+                candidates[row["id"]] = _candidate(record, row, homes[row["owner_user_id"]], ids[place])
+        return await self._place(list(candidates.values()))
 
-    def _park(self, record: Record, reason: str, about: About | None) -> None:
-        self._outcome.bad.append(Bad(reason, "", about, record.raw))
+    def _park(self, bad: Bad) -> None:
+        """What nobody can read still ends its item, where it names one."""
+        self._outcome.bad.append(bad)
+        if bad.about and bad.about.item:
+            problem = _REASONS.get(bad.reason, UNREADABLE_MESSAGE)
+            self._failures.append(_failed(bad.about.job, bad.about.item, bad.about.attempt, problem))
+
+    def _fail(self, one: Candidate, problem: Problem) -> None:
+        self._failures.append(_failed(one.source.job, one.item, one.attempt, problem))
 
     async def _place(self, candidates: list[Candidate]) -> list[Candidate]:
-        """Put records where they say that they belong; answers those that may not go there."""
+        """Put records where they say that they belong, and fail those that may not go there."""
         asking = [one for one in candidates if one.source.record.bank_id or one.source.record.vault_id]
         if not asking:
-            return []
+            return candidates
         for one in asking:
             one.bank = one.source.record.bank_id or one.bank
             one.vault = one.source.record.vault_id or one.vault
@@ -139,12 +140,13 @@ class Batch:
             [one.key[0] for one in asking], [one.bank for one in asking], [one.vault for one in asking],
         )  # fmt: skip
         allowed = {(row["owner"], row["bank"], row["vault"]) for row in rows}
-        return [one for one in asking if (one.key[0], one.bank, one.vault) not in allowed]
+        refused = [one for one in asking if (one.key[0], one.bank, one.vault) not in allowed]
+        for one in refused:
+            self._fail(one, FORBIDDEN_VAULT)
+        return [one for one in candidates if one not in refused]
 
-    async def _insert(self, candidates: list[Candidate]) -> list[End]:
-        """Insert what is new, up to the limit of each owner; how each item ends."""
-        if not candidates:
-            return []
+    async def _insert(self, candidates: list[Candidate]) -> dict[Key, tuple[UUID, UUID]]:
+        """Insert what is new, up to the limit of each owner. The recording of each call, and by which item."""
         first: dict[Key, Candidate] = {}
         for one in candidates:
             first.setdefault(one.key, one)
@@ -154,15 +156,7 @@ class Batch:
         created = [one for one in wanted if one.id in made]
         await self._announce(created)
         known = {one.key: (one.id, one.item) for one in created}
-        known |= await self._find({one.key for one in candidates} - known.keys() - over)
-        return [self._end_of(one, known) for one in candidates]
-
-    @staticmethod
-    def _end_of(one: Candidate, known: dict[Key, tuple[UUID, UUID]]) -> End:
-        if one.key not in known:
-            return End(one.item, "failed", problem=CATALOGUE["quota_exceeded"])
-        recording, by = known[one.key]
-        return End(one.item, "imported" if by == one.item else "duplicate", recording)
+        return known | await self._find({one.key for one in candidates} - known.keys() - over)
 
     async def _find(self, keys: set[Key]) -> dict[Key, tuple[UUID, UUID]]:
         if not keys:
@@ -233,40 +227,45 @@ class Batch:
                 )
             )
 
-    async def _end_items(self, ends: list[End]) -> None:
+    async def _end_items(self, candidates: list[Candidate], known: dict[Key, tuple[UUID, UUID]]) -> None:
+        """A conflict with one's own recording is a redelivery: still imported."""
+        ends = []
+        for one in candidates:
+            if one.key not in known:
+                self._fail(one, QUOTA_EXCEEDED)
+                continue
+            recording, by = known[one.key]
+            ends.append((one.item, "imported" if by == one.item else "duplicate", recording))
         if ends:
-            ends.sort(key=lambda end: end.item)
-            columns = (
-                [end.item for end in ends],
-                [end.status for end in ends],
-                [end.recording for end in ends],
-                [end.problem.code if end.problem else None for end in ends],
-                [end.problem.sentence if end.problem else None for end in ends],
-            )
-            await self._books.enter(sql.END_ITEMS, columns)
+            await self._books.enter(sql.END_ITEMS, zip(*sorted(ends), strict=True))
 
-    async def _end_twins(self, candidates: list[Candidate], ends: list[End]) -> None:
+    async def _end_twins(self, known: dict[Key, tuple[UUID, UUID]]) -> None:
         """In a statement of its own, after our items are locked: it sees whatever was admitted until then."""
-        recordings = {end.item: end.recording for end in ends if end.recording}
-        keyed = {one.key: recordings[one.item] for one in candidates if one.item in recordings}
-        if keyed:
-            rows = sorted((*key, recording) for key, recording in keyed.items())
+        if known:
+            rows = sorted((*key, recording) for key, (recording, _) in known.items())
             await self._books.enter(sql.END_TWINS, zip(*rows, strict=True))
 
-    def _failures_of_bad(self) -> list[ItemFailed]:
-        """What nobody can read still ends its item."""
-        failures = []
-        for bad in self._outcome.bad:
-            if bad.about and bad.about.item:
-                problem = _REASONS.get(bad.reason, UNREADABLE_MESSAGE)
-                failures.append(
-                    ItemFailed(
-                        job_id=bad.about.job,
-                        item_id=bad.about.item,
-                        attempt=bad.about.attempt,
-                        code=problem.code,
-                        message=problem.sentence,
-                        retryable=problem.retryable,
-                    )
-                )
-        return failures
+
+def _candidate(record: Record, item: asyncpg.Record, home: asyncpg.Record, recording: UUID) -> Candidate:
+    key = (item["owner_user_id"], item["source_app"], record.record.external_id)
+    return Candidate(
+        record,
+        item["id"],
+        key,
+        item["attempt"],
+        home["bank"],
+        home["vault"],
+        home["monthly_imports"],
+        recording,
+    )
+
+
+def _failed(job: UUID, item: UUID, attempt: int, problem: Problem) -> ItemFailed:
+    return ItemFailed(
+        job_id=job,
+        item_id=item,
+        attempt=attempt,
+        code=problem.code,
+        message=problem.sentence,
+        retryable=problem.retryable,
+    )

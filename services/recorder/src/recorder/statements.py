@@ -65,20 +65,17 @@ RETURNING recording_id
 # End items by their records. A record in flight also imports an item that failed or was cancelled meanwhile.
 END_ITEMS = """
 WITH x AS (
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[])
-    AS x (id, status, recording, code, message)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS x (id, status, recording)
 ), locked AS (
     SELECT i.id, i.status AS was FROM sync_job_items i JOIN x ON x.id = i.id
-    WHERE i.status IN ('found', 'failed', 'skipped') AND NOT (x.status = 'failed' AND i.status <> 'found')
-    ORDER BY i.id FOR UPDATE OF i
+    WHERE i.status IN ('found', 'failed', 'skipped') ORDER BY i.id FOR UPDATE OF i
 ), work AS (
     DELETE FROM tasks USING locked WHERE tasks.item_id = locked.id
 ), parts AS (
     DELETE FROM transcript_parts USING locked WHERE transcript_parts.item_id = locked.id
 )
-UPDATE sync_job_items i SET status = x.status, recording_id = x.recording, code = x.code, message = x.message,
-    retryable = x.code IS NOT DISTINCT FROM 'quota_exceeded', retry_at = NULL, revisit_at = NULL, ended_at = now(),
-    first_failed_at = CASE WHEN x.status = 'failed' THEN coalesce(i.first_failed_at, now()) ELSE i.first_failed_at END
+UPDATE sync_job_items i SET status = x.status, recording_id = x.recording, code = NULL, message = NULL,
+    retryable = false, retry_at = NULL, revisit_at = NULL, ended_at = now()
 FROM x JOIN locked USING (id) WHERE i.id = x.id
 RETURNING i.id, i.job_id, i.source_app, locked.was, i.status, i.code
 """
