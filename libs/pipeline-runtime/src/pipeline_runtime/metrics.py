@@ -27,7 +27,11 @@ PARTITION_HELD = Gauge(
 )
 OUTBOX_PUBLISHED = Counter("callvault_outbox_published_total", "Outbox rows published", ["topic"])
 OUTBOX_FAILED = Counter("callvault_outbox_failed_total", "Outbox rows that Kafka refused this time", ["topic"])
-OUTBOX_SECONDS = Histogram("callvault_outbox_seconds", "From a commit to Kafka's confirmation", buckets=SECONDS)
+OUTBOX_SECONDS = Histogram(
+    "callvault_outbox_seconds",
+    "From a commit to Kafka's confirmation, of the first row of each publication",
+    buckets=SECONDS,
+)
 TASKS_TAKEN = Counter("callvault_tasks_taken_total", "Tasks taken under a lease", ["kind"])
 TASKS_ENDED = Counter("callvault_tasks_ended_total", "Ends of a try at a task", ["kind", "outcome"])
 TASKS_WAITING = Gauge("callvault_tasks_waiting", "Tasks that nobody works on yet", ["kind"])

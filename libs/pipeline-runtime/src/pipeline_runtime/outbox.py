@@ -9,27 +9,29 @@ off alone. No order is promised.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
-from uuid import UUID, uuid4
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import structlog
+from pydantic_core import to_json
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from pipeline_contracts import Encoded
 from pipeline_runtime import metrics
+from pipeline_runtime.identifiers import uuid7s
 from pipeline_runtime.kafka import Publisher
 
 HOLD = timedelta(seconds=10)
 """How long the committing process has before others take its rows over."""
 POLL_SECONDS = 1.0
 AT_ONCE = 500
+SENDERS = 2
+"""While one publication waits for Kafka and the database, the next is packed."""
 QUEUED_AT_MOST = 20_000
 """Beyond this many in memory (Kafka is down), rows are left to the poll."""
 
@@ -54,34 +56,32 @@ _DELETE = text("DELETE FROM outbox WHERE id = ANY(:ids)")
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True)
-class Row:
-    """An outbox row: a message under the id that it is deleted by."""
+class Row(NamedTuple):
+    """An outbox row: a message under the id that it is deleted by. `added` by the monotonic clock."""
 
     id: UUID
     message: Encoded
-    added: float = field(default_factory=time.monotonic)
+    added: float
 
 
-def rows_of(messages: Iterable[Encoded]) -> list[Row]:
+def rows_of(messages: Sequence[Encoded]) -> list[Row]:
     """Give each message an id."""
-    return [Row(uuid4(), message) for message in messages]
+    now = time.monotonic()
+    ids = uuid7s(len(messages))
+    return [Row(one, message, now) for one, message in zip(ids, messages, strict=True)]
 
 
 def columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
     """The rows as the arrays that INSERT takes."""
+    headers = [dict(row.message.headers) for row in rows]
     return {
         "ids": [row.id for row in rows],
         "topics": [row.message.topic for row in rows],
         "keys": [row.message.key.decode() for row in rows],
-        "types": [dict(row.message.headers)["ce_type"].decode() for row in rows],
+        "types": [each["ce_type"].decode() for each in headers],
         "payloads": [row.message.value.decode() for row in rows],
-        "headers": [_headers_to_json(row.message) for row in rows],
+        "headers": [to_json(each).decode() for each in headers],
     }
-
-
-def _headers_to_json(message: Encoded) -> str:
-    return json.dumps({name: value.decode() for name, value in message.headers})
 
 
 class Transaction:
@@ -104,6 +104,9 @@ class Relay:
         self._publisher = publisher
         self._service = service
         self._pushed: asyncio.Queue[Row] = asyncio.Queue()
+        self._in_hand: set[UUID] = set()  # pushed, and not yet gone or refused: not for the poll
+        self._sent: list[UUID] = []
+        self._deleting = asyncio.Lock()
 
     @asynccontextmanager
     async def transaction(
@@ -122,12 +125,14 @@ class Relay:
         """Take over rows that were just committed."""
         for row in rows:
             if self._pushed.qsize() < QUEUED_AT_MOST:
+                self._in_hand.add(row.id)
                 self._pushed.put_nowait(row)
 
     async def run(self) -> None:
         """Publish until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._run_pushed())
+            for _ in range(SENDERS):
+                group.create_task(self._run_pushed())
             group.create_task(self._run_poll())
 
     async def drain(self, seconds: float = 5.0) -> None:
@@ -154,7 +159,7 @@ class Relay:
         while True:
             rows = await self._guarded_claim()
             await self._guarded_publish(rows)
-            if len(rows) < AT_ONCE:
+            if len(rows) < AT_ONCE:  # fewer also where the rest is in hand: the senders are at it
                 await asyncio.sleep(POLL_SECONDS)
 
     async def _guarded_claim(self) -> list[Row]:
@@ -173,6 +178,7 @@ class Relay:
     async def _claim(self) -> list[Row]:
         async with self._engine.begin() as connection:
             found = await connection.execute(_CLAIM, {"service": self._service, "most": AT_ONCE})
+            now = time.monotonic()
             return [
                 Row(
                     row.id,
@@ -182,8 +188,10 @@ class Relay:
                         row.payload.encode(),
                         [(name, value.encode()) for name, value in row.headers.items()],
                     ),
+                    now,
                 )
                 for row in found
+                if row.id not in self._in_hand
             ]
 
     async def _publish(self, rows: Sequence[Row]) -> None:
@@ -193,15 +201,26 @@ class Relay:
         await asyncio.gather(*(self._publish_to(topic, some) for topic, some in by_topic.items()))
 
     async def _publish_to(self, topic: str, rows: list[Row]) -> None:
-        errors = await self._publisher.send_all([row.message for row in rows])
-        sent = [row for row, error in zip(rows, errors, strict=True) if error is None]
-        if refused := [error for error in errors if error is not None]:
-            metrics.OUTBOX_FAILED.labels(topic).inc(len(refused))
-            log.warning("outbox.refused", topic=topic, rows=len(refused), error=repr(refused[0]))
-        if sent:
-            async with self._engine.begin() as connection:
-                await connection.execute(_DELETE, {"ids": [row.id for row in sent]})
+        sent: list[Row] = []
+        try:
+            errors = await self._publisher.send_all([row.message for row in rows])
+            sent = [row for row, error in zip(rows, errors, strict=True) if error is None]
+            if refused := [error for error in errors if error is not None]:
+                metrics.OUTBOX_FAILED.labels(topic).inc(len(refused))
+                log.warning("outbox.refused", topic=topic, rows=len(refused), error=repr(refused[0]))
+            self._sent += [row.id for row in sent]
+            await self._delete_sent()
+        finally:
+            self._in_hand.difference_update(row.id for row in rows)
         metrics.OUTBOX_PUBLISHED.labels(topic).inc(len(sent))
-        now = time.monotonic()
-        for row in sent:
-            metrics.OUTBOX_SECONDS.observe(now - row.added)
+        if sent:
+            metrics.OUTBOX_SECONDS.observe(time.monotonic() - sent[0].added)
+
+    async def _delete_sent(self) -> None:
+        """Delete whatever has been sent by now: one statement for all who wait here."""
+        async with self._deleting:
+            ids, self._sent = self._sent, []
+            if ids:
+                async with self._engine.connect() as connection:
+                    await connection.execution_options(isolation_level="AUTOCOMMIT")
+                    await connection.execute(_DELETE, {"ids": ids})
