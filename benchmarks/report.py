@@ -98,11 +98,11 @@ def line(results: Sequence[Result]) -> str:
 
 def _part(result: Result) -> str:
     spent = result.spent()
-    ratios = ", ".join(
-        f"{result.ratio(name):.2g} x {short}"
-        for name, short in ((COPY, "COPY+dedup"), (PLAIN, "plain loop"), (NAIVE, "naive"))
-    )
+    against = ((COPY, "COPY+dedup"), (PLAIN, "plain loop"), (NAIVE, "naive"))
+    ratios = [
+        f"{result.ratio(name):.2g} x {short}" for name, short in against if name in result.rounds[0].limits
+    ]
     return (
-        f"{result.name} {result.rate():,.0f} records/s ({ratios}; {result.storage}), "
+        f"{result.name} {result.rate():,.0f} records/s ({', '.join([*ratios, result.storage])}), "
         f"{spent.own:.1f} + {spent.postgres:.1f} CPU s/100k (own + PostgreSQL), {result.megabytes():.0f} MB"
     )

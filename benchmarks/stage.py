@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from uuid import UUID
 
 import asyncpg
@@ -40,14 +41,14 @@ class Stage:
         """The database that each run clones."""
         return f"bench_{self.corpus.name}"
 
-    @property
+    @cached_property
     def settings(self) -> KafkaSettings:
         """Kafka's settings, with the corpus's own topics."""
         return KafkaSettings(
             kafka_bootstrap_servers=self.servers.kafka, kafka_topic_prefix=f"bench.{self.corpus.name}."
         )
 
-    @property
+    @cached_property
     def topic(self) -> str:
         """The full name of import.results."""
         return self.settings.kafka_topic_prefix + IMPORT_RESULTS.name
