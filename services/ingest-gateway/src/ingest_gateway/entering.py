@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -63,11 +64,17 @@ async def enter(
             is_written = True
     except BaseException:
         if not is_written:
-            await storage.delete(upload.key)
+            await _drop(upload, storage)
         raise
     if admitted.outcome == "duplicate":
-        await storage.delete(upload.key)
+        await _drop(upload, storage)
     return admitted
+
+
+async def _drop(upload: Upload, storage: Storage) -> None:
+    """Where that fails, the sweeper does it: no row knows of the object."""
+    with suppress(OSError):
+        await storage.delete(upload.key)
 
 
 async def _write(transaction: Transaction, upload: Upload) -> Admitted:

@@ -188,7 +188,7 @@ HANDLERS: dict[Any, Any] = {
 def documented(*lines: Answer, refused_files: bool = False) -> dict[int | str, dict[str, Any]]:
     """A route's problems for OpenAPI, by status."""
     codes: dict[int, list[str]] = {422: [INVALID_REQUEST.code]}
-    for line in (NOT_SIGNED_IN, INVALID_TOKEN, *lines):
+    for line in (NOT_SIGNED_IN, INVALID_TOKEN, *lines, UNAVAILABLE):
         codes.setdefault(line.status, []).append(line.code)
     if refused_files:
         codes.setdefault(413, []).append("file_too_large")
