@@ -6,7 +6,9 @@ import asyncio
 from collections import Counter
 from uuid import uuid4
 
-from tests.support.database import Connect
+import asyncpg
+from tests.support.database import Connect, Session
+from tests.support.eventually import eventually
 from tests.support.ledger import add_recording, admit, end, item_of, new_job, web_of
 from tests.support.stack import Stack
 
@@ -146,6 +148,38 @@ async def test_discovery_ends_once_and_the_version_rises_with_every_page(
     assert again["discovery_ended_at"] == ended["discovery_ended_at"]
     assert (ended["version"], again["version"]) == (3, 4)
     assert again["started_at"] == ended["started_at"]
+
+
+FAIL = "UPDATE sync_job_items SET status = 'failed', code = 'no_speech', ended_at = now() WHERE id = $1"
+BLOCKED = "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'"
+
+
+async def test_an_admission_that_meets_the_recorders_two_steps_waits_for_it(
+    tables: Stack, connect: Connect, admin: Session
+) -> None:
+    """The recorder holds an item and wants that of another job, which the admission holds: a deadlock."""
+    ada = await tables.person()
+    jobs, web = [await new_job(tables, ada) for _ in range(3)], await web_of(connect, ada)
+    for job in jobs[:2]:
+        await admit(web, job, "call-1")
+    low, high = sorted([(await item_of(tables, job, "call-1"))["id"] for job in jobs[:2]])
+    recorder = await connect("callvault_recorder")
+
+    async def blocked() -> bool:
+        return await admin.fetchval(BLOCKED, tables.database)
+
+    await recorder.execute("BEGIN")
+    await recorder.execute(FAIL, high)
+    admitted = asyncio.create_task(admit(web, jobs[2], "call-1"))
+    await eventually(blocked)
+    try:
+        await recorder.execute(FAIL, low)
+        await recorder.execute("COMMIT")
+        expected = "found"  # nobody works on it any more
+    except asyncpg.DeadlockDetectedError:  # on a slow machine the recorder is the one refused: it knows that
+        await recorder.execute("ROLLBACK")
+        expected = "joined"
+    assert await admitted == {"call-1": expected}
 
 
 async def test_an_id_that_is_none_enters_nothing_of_its_page(tables: Stack, connect: Connect) -> None:

@@ -69,10 +69,19 @@ BEGIN
     v_room := lock_quota(v_job.owner_user_id);
     -- Whoever ends one of these now ends it before us (then its recording is seen below) or after
     -- us (then it sees what is entered here).
-    PERFORM 1 FROM sync_job_items i
-        WHERE i.owner_user_id = v_job.owner_user_id AND i.source_app = v_job.source_app
-          AND i.external_id = ANY (v_keys) AND i.status = 'found'
-        ORDER BY i.id FOR UPDATE;
+    -- The recorder ends a record's item and those of the same call in two steps, so that two waits may
+    -- meet: whoever is refused gives its locks back and asks again.
+    LOOP
+        BEGIN
+            PERFORM 1 FROM sync_job_items i
+                WHERE i.owner_user_id = v_job.owner_user_id AND i.source_app = v_job.source_app
+                  AND i.external_id = ANY (v_keys) AND i.status = 'found'
+                ORDER BY i.id FOR UPDATE;
+            EXIT;
+        EXCEPTION WHEN deadlock_detected THEN
+            NULL;
+        END;
+    END LOOP;
 
     RETURN QUERY
     WITH wanted AS (
