@@ -67,21 +67,13 @@ BEGIN
     END IF;
     SELECT coalesce(array_agg(DISTINCT e ->> 'external_id'), '{}') INTO v_keys FROM jsonb_array_elements(p_items) e;
     v_room := lock_quota(v_job.owner_user_id);
-    -- Whoever ends one of these now ends it before us (then its recording is seen below) or after
-    -- us (then it sees what is entered here).
-    -- The recorder ends a record's item and those of the same call in two steps, so that two waits may
-    -- meet: whoever is refused gives its locks back and asks again.
-    LOOP
-        BEGIN
-            PERFORM 1 FROM sync_job_items i
-                WHERE i.owner_user_id = v_job.owner_user_id AND i.source_app = v_job.source_app
-                  AND i.external_id = ANY (v_keys) AND i.status = 'found'
-                ORDER BY i.id FOR UPDATE;
-            EXIT;
-        EXCEPTION WHEN deadlock_detected THEN
-            NULL;
-        END;
-    END LOOP;
+    -- Whoever ends the item that others wait for ends it before us (then its recording is seen below) or
+    -- after us (then it sees what is entered here). Only that one is locked: whoever ends it takes those
+    -- that wait afterwards, and would meet us in a deadlock if we held one of them.
+    PERFORM 1 FROM sync_job_items i
+        WHERE i.owner_user_id = v_job.owner_user_id AND i.source_app = v_job.source_app
+          AND i.external_id = ANY (v_keys) AND i.status = 'found' AND i.ticketed_at IS NOT NULL
+        ORDER BY i.id FOR UPDATE;
 
     RETURN QUERY
     WITH wanted AS (
