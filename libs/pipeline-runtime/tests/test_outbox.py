@@ -11,6 +11,7 @@ from tests.support.eventually import eventually
 from tests.support.stack import Stack
 
 from pipeline_contracts import DiscoveryEnded, Encoded, Envelope, encode
+from pipeline_runtime import kafka
 from pipeline_runtime.database import make_engine
 from pipeline_runtime.outbox import Relay, rows_of
 from pipeline_runtime.settings import DatabaseUrl
@@ -72,7 +73,22 @@ async def test_rows_of_a_dead_process_are_published_by_the_next_one(stack: Stack
     running.cancel()
 
 
-async def test_a_row_that_kafka_refuses_backs_off_alone(stack: Stack, relay: Relay) -> None:
+async def test_what_a_relay_has_in_hand_is_left_to_it_by_its_own_poll(stack: Stack, relay: Relay) -> None:
+    async with relay.transaction() as transaction:
+        for n in range(3):
+            transaction.emit(nudge(f"fact-{n}"))
+    await stack.owner.execute("UPDATE outbox SET not_before = now()")  # the hold is over: Kafka was slow
+    assert await relay._claim() == []
+    await relay.drain()
+    found = await stack.messages("import.results", at_least=3)
+    assert sorted(dict(message.headers)["ce_id"] for message in found) == [b"fact-0", b"fact-1", b"fact-2"]
+    assert await rows_left(stack) == 0
+
+
+async def test_a_row_that_kafka_refuses_backs_off_alone(
+    stack: Stack, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "BEGIN_SECONDS", 0.5)  # how long it waits for a topic that never comes
     bad = Encoded("no.such topic", b"k", b"{}", nudge().headers)
     async with relay.transaction() as transaction:
         transaction.emit(bad)
