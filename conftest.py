@@ -1,3 +1,3 @@
 """Fixtures for the tests of every package."""
 
-pytest_plugins = ["tests.support.fixtures"]
+pytest_plugins = ["tests.support.fixtures", "tests.support.parallel"]

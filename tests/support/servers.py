@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -34,9 +35,27 @@ class Servers:
         return urlunsplit(urlsplit(self.urls[role])._replace(path=f"/{database}"))
 
 
+SHARED = "CALLVAULT_TEST_SERVERS"
+"""Set for the workers of a parallel run: where the servers are that its controller has started."""
+
+
+@contextmanager
+def shared(folder: Path) -> Iterator[None]:
+    """Servers for this process and all that it starts."""
+    with servers(folder) as running:
+        os.environ[SHARED] = json.dumps(asdict(running))
+        try:
+            yield
+        finally:
+            del os.environ[SHARED]
+
+
 @contextmanager
 def servers(folder: Path) -> Iterator[Servers]:
     """Outside servers where the environment names them all, else embedded ones in that folder."""
+    if told := os.environ.get(SHARED):
+        yield Servers(**json.loads(told))
+        return
     outside = {role: os.environ.get(name) for role, name in ROLE_VARIABLES.items()}
     kafka = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
     given = {role: url for role, url in outside.items() if url}
