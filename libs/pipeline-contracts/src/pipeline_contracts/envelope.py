@@ -106,7 +106,7 @@ def encode(message: Message, *, key: str | UUID, envelope: Envelope) -> Encoded:
 
 def event_type(headers: Iterable[tuple[str, bytes]]) -> str | None:
     """The CloudEvents type, None where there is none."""
-    kind = dict(headers).get("ce_type")
+    kind = next((value for name, value in headers if name == "ce_type"), None)
     return None if kind is None else kind.decode("utf-8", "replace")
 
 

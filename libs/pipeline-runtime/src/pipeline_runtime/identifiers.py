@@ -6,15 +6,16 @@ import os
 import time
 from uuid import UUID
 
+from asyncpg.pgproto.pgproto import UUID as FastUUID  # what asyncpg itself answers: made and written in C
+
+_VERSION = bytes(byte & 0x0F | 0x70 for byte in range(256))
+_VARIANT = bytes(byte & 0x3F | 0x80 for byte in range(256))
+
 
 def uuid7s(count: int) -> list[UUID]:
-    """Fresh ids in the order of time. One system call for all: one each is 7 % of a batch."""
-    noise = os.urandom(10 * count)
-    head = (time.time_ns() // 1_000_000) << 80
-    return [
-        UUID(int=head | _versioned(int.from_bytes(noise[10 * n : 10 * n + 10], "big"))) for n in range(count)
-    ]
-
-
-def _versioned(noise: int) -> int:
-    return (noise & ~(0xF << 76) & ~(0x3 << 62)) | (0x7 << 76) | (0x2 << 62)
+    """Fresh ids of this millisecond. One system call for all: one each is 7 % of a batch."""
+    noise = bytearray(os.urandom(10 * count))
+    noise[0::10] = noise[0::10].translate(_VERSION)
+    noise[2::10] = noise[2::10].translate(_VARIANT)
+    head = (time.time_ns() // 1_000_000).to_bytes(6, "big")
+    return [FastUUID(head + noise[place : place + 10]) for place in range(0, 10 * count, 10)]

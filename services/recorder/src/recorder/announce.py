@@ -6,7 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import to_json
+
 from pipeline_contracts import (
+    RECORDING_CREATED,
     About,
     AudioReceived,
     ConnectorRecord,
@@ -20,30 +23,43 @@ from pipeline_contracts import (
 SOURCE = "/callvault/recorder"
 
 
-def recording_created(
-    record: ConnectorRecord, *, recording: UUID, owner: UUID, bank: UUID, vault: UUID, job: UUID,
-    created_at: datetime, public_url: str,
-) -> Encoded:  # fmt: skip
-    """The fact that a call is in the library. Its event id is the recording's: told again, it is the same."""
-    message = RecordingCreated.model_construct(
-        recording_id=recording,
-        owner_user_id=owner,
-        bank_id=bank,
-        vault_id=vault,
-        job_id=job,
-        source_app=record.source_app,
-        external_id=record.external_id,
-        title=record.title,
-        recording_start_time=record.recording_start_time,
-        duration=record.duration,
-        transcript_length=len(record.full_transcript),
-        created_at=created_at,
-        link=f"{public_url}/api/recordings/{recording}",
-    )
-    envelope = Envelope(
-        RecordingCreated.event_type, SOURCE, id=f"recording.created:{recording}", time=created_at
-    )
-    return encode(message, key=owner, envelope=envelope)
+class Announcements:
+    """What one batch says of the recordings that it has made: the fact that each is in the library.
+
+    An event's id is the recording's: told again, it is the same. The JSON is the model's, written
+    without making one: that would be a tenth of the recorder's time.
+    """
+
+    def __init__(self, created_at: datetime, public_url: str) -> None:
+        self._created_at = created_at
+        self._link = f"{public_url}/api/recordings/"
+        envelope = Envelope(RecordingCreated.event_type, SOURCE, time=created_at)
+        self._headers = [pair for pair in envelope.headers() if pair[0] != "ce_id"]
+
+    def of(
+        self, record: ConnectorRecord, *, recording: UUID, owner: UUID, bank: UUID, vault: UUID, job: UUID
+    ) -> Encoded:
+        """The event of one recording."""
+        ident, key = str(recording), str(owner)
+        fields: dict[str, Any] = {
+            "recording_id": ident,
+            "owner_user_id": key,
+            "bank_id": str(bank),
+            "vault_id": str(vault),
+            "job_id": str(job),
+            "source_app": record.source_app,
+            "external_id": record.external_id,
+            "title": record.title,
+            "recording_start_time": record.recording_start_time,
+            "duration": record.duration,
+            "transcript_length": len(record.full_transcript),
+            "created_at": self._created_at,
+            "link": self._link + ident,
+        }
+        if record.duration is None:
+            del fields["duration"]
+        headers = [("ce_id", f"recording.created:{ident}".encode()), *self._headers]
+        return Encoded(RECORDING_CREATED.name, key.encode(), to_json(fields), headers)
 
 
 def progress(job: Any) -> Encoded:

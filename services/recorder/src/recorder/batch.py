@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from pipeline_contracts import About, ItemFailed, Segment
 from pipeline_runtime import outbox
@@ -38,7 +38,7 @@ _REASONS = {
 }
 
 
-@dataclass
+@dataclass(slots=True)
 class Candidate:
     """A record with the item it ends and the place it goes to."""
 
@@ -154,7 +154,7 @@ class Batch:
         wanted = [one for one in first.values() if one.key not in over]
         made = {row["recording_id"] for row in await self._insert_rows(wanted)}
         created = [one for one in wanted if one.id in made]
-        await self._announce(created)
+        self._announce(created)
         known = {one.key: (one.id, one.item) for one in created}
         return known | await self._find({one.key for one in candidates} - known.keys() - over)
 
@@ -204,28 +204,25 @@ class Batch:
             [one.key[2] for one in wanted],
             [record.title for record in records],
             [record.full_transcript for record in records],
-            [json.dumps(record.source_metadata) for record in records],
+            [to_json(record.source_metadata).decode() for record in records],
             [record.duration for record in records],
             [record.recording_start_time for record in records],
             [_SEGMENTS.dump_json(record.segments).decode() if record.segments else None for record in records],
         )
 
-    async def _announce(self, created: list[Candidate]) -> None:
-        now = datetime.now(UTC)
+    def _announce(self, created: list[Candidate]) -> None:
+        announcements = announce.Announcements(datetime.now(UTC), self._public_url)
         for one in created:
-            self._outcome.created[one.key[1]] += 1
-            self._books.emit(
-                announce.recording_created(
-                    one.source.record,
-                    recording=one.id,
-                    owner=one.key[0],
-                    bank=one.bank,
-                    vault=one.vault,
-                    job=one.source.job,
-                    created_at=now,
-                    public_url=self._public_url,
-                )
+            event = announcements.of(
+                one.source.record,
+                recording=one.id,
+                owner=one.key[0],
+                bank=one.bank,
+                vault=one.vault,
+                job=one.source.job,
             )
+            self._books.emit(event)
+        self._outcome.created.update(one.key[1] for one in created)
 
     async def _end_items(self, candidates: list[Candidate], known: dict[Key, tuple[UUID, UUID]]) -> None:
         """A conflict with one's own recording is a redelivery: still imported."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from recorder import statements as sql
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 SERVICE: Final = "recorder"
 
+_HOW = itemgetter("job_id", "source_app", "was", "status", "code")
 _COUNTERS = ("imported", "duplicate", "failed", "skipped")
 _INSERT_OUTBOX = outbox.INSERT.format(
     service=f"'{SERVICE}'", **{name: f"${place}" for place, name in enumerate(outbox.COLUMNS, 1)}
@@ -39,11 +41,10 @@ class Books:
     async def enter(self, statement: str, columns: Iterable[Sequence[Any]]) -> int:
         """Run a statement that ends items and answers them. Counters move only by rows it returned."""
         rows = await self._db.fetch(statement, *columns)
-        for row in rows:
-            deltas = self._deltas[row["job_id"]]
-            deltas[row["was"]] -= 1
-            deltas[row["status"]] += 1
-            self.ended[row["source_app"], row["status"], row["code"] or ""] += 1
+        for (job, source, was, status, code), count in Counter(map(_HOW, rows)).items():
+            self._deltas[job][was] -= count
+            self._deltas[job][status] += count
+            self.ended[source, status, code or ""] += count
         return len(rows)
 
     async def fail(self, failures: Iterable[ItemFailed]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -59,7 +60,6 @@ Result = Record | Failure | Nudge | Bad
 
 def read(raw: Any) -> Result:
     """Read one Kafka record. Never raises: what cannot be read is Bad."""
-    whose = about(raw.headers)
     try:
         message = decode(IMPORT_RESULTS, raw.value, raw.headers)
         if isinstance(message, ItemFailed):
@@ -67,13 +67,25 @@ def read(raw: Any) -> Result:
         if isinstance(message, DiscoveryEnded):
             return Nudge(message.job_id, raw)
         assert isinstance(message, ConnectorRecord)
-        if whose is None:
-            raise Unreadable("no_job_named")
         if b"\\u0000" in raw.value:
             _refuse_nul(message)
-        return Record(whose.job, message, raw)
+        return Record(_job(raw), message, raw)
     except Unreadable as error:
-        return Bad(error.reason, error.detail, whose, raw)
+        return Bad(error.reason, error.detail, about(raw.headers), raw)
+
+
+def _job(raw: Any) -> UUID:
+    """The job that the headers name. The item is found by its external id."""
+    try:
+        return _uuid(dict(raw.headers)["ce_jobid"])
+    except (KeyError, ValueError, AttributeError):  # a header may be null
+        raise Unreadable("no_job_named") from None
+
+
+@lru_cache(maxsize=1024)
+def _uuid(value: bytes) -> UUID:
+    """Most records of a batch name the same few jobs."""
+    return UUID(value.decode())
 
 
 def _refuse_nul(record: ConnectorRecord) -> None:

@@ -58,7 +58,8 @@ WITH x AS (
     ON CONFLICT ON CONSTRAINT each_call_once DO NOTHING
     RETURNING id
 )
-INSERT INTO vault_entries (vault_id, recording_id) SELECT x.vault, x.id FROM x JOIN new USING (id)
+INSERT INTO vault_entries (vault_id, recording_id)
+SELECT v.vault, id FROM unnest($1::uuid[], $4::uuid[]) AS v (id, vault) JOIN new USING (id)
 RETURNING recording_id
 """
 

@@ -1,0 +1,62 @@
+"""The event of a recording is written by hand for speed: it is what the model would have written."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from tests.support.results import record
+from tests.support.stack import Person
+
+from pipeline_contracts import ConnectorRecord, Encoded, Envelope, RecordingCreated, encode
+from pipeline_runtime.identifiers import uuid7s
+from recorder.announce import SOURCE, Announcements
+from recorder.results import Bad, Record, read
+
+PERSON = Person(uuid4(), uuid4(), uuid4())
+NOW = datetime(2026, 11, 20, 9, 30, 1, 5, tzinfo=UTC)
+
+
+class Raw:
+    def __init__(self, message: Encoded, **headers: bytes | None) -> None:
+        self.value = message.value
+        self.headers = tuple((dict(message.headers) | headers).items())
+
+
+@pytest.mark.parametrize("duration", [None, 0, 61.5])
+def test_the_event_is_what_the_model_writes(duration: float | None) -> None:
+    job, (ident,) = uuid4(), uuid7s(1)
+    source = record(PERSON, job, "call-1", duration=duration, title='"Tür" \\ \u2028')
+    call = ConnectorRecord.model_validate_json(source.value)
+    told = Announcements(NOW, "http://here").of(
+        call, recording=ident, owner=PERSON.id, bank=PERSON.bank, vault=PERSON.vault, job=job
+    )
+    message = RecordingCreated(
+        recording_id=ident, owner_user_id=PERSON.id, bank_id=PERSON.bank, vault_id=PERSON.vault, job_id=job,
+        source_app=call.source_app, external_id="call-1", title=call.title, duration=duration,
+        recording_start_time=call.recording_start_time, transcript_length=len(call.full_transcript),
+        created_at=NOW, link=f"http://here/api/recordings/{ident}",
+    )  # fmt: skip
+    envelope = Envelope(message.event_type, SOURCE, id=f"recording.created:{ident}", time=NOW)
+    wanted = encode(message, key=PERSON.id, envelope=envelope)
+    assert (told.topic, told.key, told.value) == (wanted.topic, wanted.key, wanted.value)
+    assert dict(told.headers) == dict(wanted.headers)
+
+
+def test_ids_are_of_version_7_and_in_the_order_of_time() -> None:
+    early, late = uuid7s(500), uuid7s(500)
+    assert {one.version for one in early} == {7}
+    assert {one.variant for one in early} == {"specified in RFC 4122"}
+    assert len({*early, *late}) == 1000
+    assert str(early[0])[:13] <= str(late[0])[:13]
+
+
+@pytest.mark.parametrize("job", [b"no-uuid", b"\xff", None])
+def test_a_record_whose_job_cannot_be_read_is_bad_and_not_a_crash(job: Any) -> None:
+    message = record(PERSON, uuid4(), "call-1")
+    assert isinstance(read(Raw(message)), Record)
+    bad = read(Raw(message, ce_jobid=job))
+    assert isinstance(bad, Bad)
+    assert (bad.reason, bad.about) == ("no_job_named", None)
