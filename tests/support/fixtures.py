@@ -13,7 +13,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from pipeline_runtime.kafka import Publisher
-from pipeline_runtime.migrate import make_role, migrate
+from pipeline_runtime.migrate import migrate
 from pipeline_runtime.settings import DatabaseUrl, KafkaSettings
 from pipeline_runtime.topics import make_topics
 from tests.support.servers import Servers, servers
@@ -36,11 +36,6 @@ async def _make_template(running: Servers) -> None:
     admin = await asyncpg.connect(running.admin)
     await admin.execute(f"CREATE DATABASE {TEMPLATE} OWNER callvault_owner")
     await admin.close()
-    owner = await asyncpg.connect(running.urls["callvault_owner"])
-    for role in running.urls:
-        if role != "callvault_owner":
-            await make_role(owner, _url(running.urls[role]), role)
-    await owner.close()
     await migrate(_url(running.url("callvault_owner", TEMPLATE)))
 
 

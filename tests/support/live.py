@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -184,8 +185,15 @@ def live_stack(folder: Path, **settings: str) -> Iterator[Live]:
     """`callvault up` on a home of its own, and `callvault down` at the end."""
     outer = {name: value for name, value in os.environ.items() if name not in OURS}
     environment = outer | {"CALLVAULT_HOME": str(folder), "SIGNUP": "open", **settings}
+    with socket.socket() as free:  # stacks that start at once would all want the usual port
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
     run = subprocess.run(
-        [COMMAND, "up", "--detach"], env=environment, capture_output=True, text=True, check=False
+        [COMMAND, "up", "--detach", "--port", port],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     try:

@@ -29,6 +29,7 @@ def pytest_unconfigure() -> None:
     _open.close()
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Name the group of every test, long groups first."""
     for item in items:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -10,8 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import asyncpg
+from pydantic import TypeAdapter
+
 from callvault.embedded.kafka import Kafka
 from callvault.embedded.postgres import Postgres
+from pipeline_runtime.migrate import make_role
+from pipeline_runtime.settings import DatabaseUrl
 
 ROLE_VARIABLES = {
     "callvault_owner": "MIGRATION_DATABASE_URL",
@@ -34,6 +40,8 @@ class Servers:
         """The role's URL on another database of the same server."""
         return urlunsplit(urlsplit(self.urls[role])._replace(path=f"/{database}"))
 
+
+_url = TypeAdapter(DatabaseUrl).validate_python
 
 SHARED = "CALLVAULT_TEST_SERVERS"
 """Set for the workers of a parallel run: where the servers are that its controller has started."""
@@ -60,9 +68,19 @@ def servers(folder: Path) -> Iterator[Servers]:
     kafka = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
     given = {role: url for role, url in outside.items() if url}
     if kafka and len(given) == len(outside):
+        asyncio.run(_make_roles(given))
         yield Servers(kafka, given, os.environ.get("TEST_ADMIN_DATABASE_URL", given["callvault_owner"]))
         return
     with Kafka(folder) as broker, Postgres(folder) as database:
         urls = {role: database.url_for(role, "callvault") for role in ROLE_VARIABLES}
+        asyncio.run(_make_roles(urls))
         yield Servers(broker.bootstrap, urls, database.url_for("postgres", "postgres"))
         database.remove()  # for root it may lie outside of the folder
+
+
+async def _make_roles(urls: dict[str, str]) -> None:
+    """The services' roles, which all databases of a server share."""
+    owner = await asyncpg.connect(urls["callvault_owner"])
+    for role in urls.keys() - {"callvault_owner"}:
+        await make_role(owner, _url(urls[role]), role)
+    await owner.close()

@@ -12,6 +12,8 @@ from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
+
 from callvault.environment import GATEWAY, service_environment
 from callvault.errors import ProcessError
 from callvault.home import Home
@@ -106,13 +108,22 @@ class ServiceProcess:
             if process.poll() is not None:
                 raise ProcessError(self.name, f"ended with code {process.returncode}", tail(self.log))
             answer = readiness(port)
-            if answer == "":
+            if answer == "" and _listens(process.pid, port):
                 return
             reasons = answer or reasons
             time.sleep(0.1)
         self.stop()
         what = f"was not ready within {self.patience:.0f} s ({reasons})"
         raise ProcessError(self.name, what, tail(self.log))
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Whether that process has the port: another stack may have been quicker to take it, and answer there."""
+    try:
+        connections = psutil.Process(pid).net_connections(kind="tcp4")
+    except psutil.Error:
+        return False
+    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections)
 
 
 def readiness(port: int, *, timeout: float = 2.0) -> str | None:
