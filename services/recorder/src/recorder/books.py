@@ -68,7 +68,9 @@ class Books:
             jobs = sorted(self._deltas)
             columns = [[self._deltas[job][name] for job in jobs] for name in _COUNTERS]
             latest = {row["id"]: row for row in await self._db.fetch(sql.COUNT, jobs, *columns)}
-        latest |= {row["id"]: row for row in await self._db.fetch(sql.CLOSE, touched)}
+        closable = [job for job in touched if job not in latest or _is_over(latest[job])]
+        if closable:
+            latest |= {row["id"]: row for row in await self._db.fetch(sql.CLOSE, closable)}
         if untouched := [job for job in touched if job not in latest]:
             latest |= {row["id"]: row for row in await self._db.fetch(sql.FIND_JOBS, untouched)}
         for job in latest.values():
@@ -81,3 +83,8 @@ class Books:
             columns = outbox.columns(rows)
             await self._db.execute(_INSERT_OUTBOX, *(columns[name] for name in outbox.COLUMNS))
         return rows
+
+
+def _is_over(job: asyncpg.Record) -> bool:
+    """Whether CLOSE could close it. The row is as our UPDATE left it, and locked since: nobody changes it."""
+    return job["open"] == 0 and job["discovery_ended_at"] is not None
