@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,7 +64,7 @@ class Road:
         """What the subscriber does before it parks."""
         self.refused.append(reason)
 
-    def broker(self, handle: Handle, passing: tuple[type[Exception], ...] = ()) -> KafkaBroker:
+    def broker(self, handle: Handle, passing: Callable[[Exception], bool] = lambda _: False) -> KafkaBroker:
         """A broker with one subscriber, not started."""
         broker = make_broker(self.settings, app="tests")
         subscribe(
@@ -74,7 +74,9 @@ class Road:
         return broker
 
     @asynccontextmanager
-    async def reading(self, handle: Handle, passing: tuple[type[Exception], ...] = ()) -> AsyncIterator[None]:
+    async def reading(
+        self, handle: Handle, passing: Callable[[Exception], bool] = lambda _: False
+    ) -> AsyncIterator[None]:
         """A subscriber at work."""
         broker = self.broker(handle, passing)
         await broker.start()

@@ -30,12 +30,12 @@ async def _as_it_came(message: KafkaMessage) -> KafkaMessage:
 
 def subscribe(
     broker: KafkaBroker, topic: Topic, *, group: str, settings: KafkaSettings, publisher: Publisher,
-    handle: Handle, on_unreadable: OnUnreadable, passing: tuple[type[Exception], ...] = (),
+    handle: Handle, on_unreadable: OnUnreadable, passing: Callable[[Exception], bool] = lambda _: False,
 ) -> None:  # fmt: skip
     """Hand each message of a topic to `handle`, one at a time, in the order of its partition.
 
     `on_unreadable` gets the headers and the reason of a message that is parked, before it is parked:
-    it ends the item. Errors of the kinds in `passing` (the database is away) are tried again for as
+    it ends the item. Errors that are `passing` (the database is away) are tried again for as
     long as they last and never park. A handler that raises Unreadable refuses the message for good.
     """
     reader = _Reader(topic, publisher, handle, on_unreadable, passing)
@@ -56,7 +56,7 @@ class _Reader:
 
     def __init__(
         self, topic: Topic, publisher: Publisher, handle: Handle, on_unreadable: OnUnreadable,
-        passing: tuple[type[Exception], ...],
+        passing: Callable[[Exception], bool],
     ) -> None:  # fmt: skip
         self._topic = topic
         self._publisher = publisher
@@ -98,11 +98,12 @@ class _Reader:
                 await self._handle(decoded)
             except Unreadable:
                 raise
-            except self._passing as error:
-                log.warning("message.waits", error=type(error).__name__)
             except Exception as error:
-                log.exception("message.failed")
-                last, tries = error, tries + 1
+                if self._passing(error):
+                    log.warning("message.waits", error=type(error).__name__)
+                else:
+                    log.exception("message.failed")
+                    last, tries = error, tries + 1
             else:
                 return None
             await asyncio.sleep(PAUSE_SECONDS)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -41,3 +42,27 @@ async def ping(engine: AsyncEngine) -> None:
     """Raise where the database does not answer."""
     async with engine.connect() as connection:
         await connection.execute(text("SELECT 1"))
+
+
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.OperatorInterventionError,
+)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error says that the database cannot be reached now: it passes, and is nobody's fault.
+
+    SQLAlchemy wraps some of the driver's errors in kinds that say nothing; the driver's own is their cause.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, _AWAY):
+            return True
+        cause = cause.__cause__
+    return False

@@ -10,12 +10,11 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
 
 from pipeline_contracts import IMPORT_AUDIO
 from pipeline_runtime.consume import subscribe
-from pipeline_runtime.database import make_engine, ping
+from pipeline_runtime.database import is_away, make_engine, ping
 from pipeline_runtime.kafka import Publisher, make_broker
 from pipeline_runtime.service import check, make_app, running, serve
 from pipeline_runtime.settings import driver_url
@@ -50,7 +49,7 @@ def create_app(settings: TranscriberSettings) -> ASGIApp:
         publisher=publisher,
         handle=tickets.on_audio_received,
         on_unreadable=tickets.on_unreadable,
-        passing=(SQLAlchemyError, OSError),
+        passing=is_away,
     )
 
     @asynccontextmanager
