@@ -149,6 +149,7 @@ WITH x AS (
                     ELSE 'failed' END AS status
     FROM sync_jobs WHERE id = ANY($1::uuid[])
       AND discovery_ended_at IS NOT NULL AND open = 0 AND status <> 'cancelled'
+    ORDER BY id FOR UPDATE
 )
 UPDATE sync_jobs j SET ended_at = coalesce(j.ended_at, now()), status = x.status, version = version + 1
 FROM x WHERE j.id = x.id AND (j.ended_at IS NULL OR j.status <> x.status)
