@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
 from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
@@ -131,7 +132,7 @@ class Publisher:
         except Exception as error:
             refused = error
         results = await asyncio.gather(*(future for _, future in begun), return_exceptions=True)
-        errors = [refused] * len(messages)
+        errors = [refused or MessageSizeTooLargeError()] * len(messages)
         for (one, _), result in zip(begun, results, strict=True):
             for place in one.places:
                 errors[place] = result if isinstance(result, BaseException) else None

@@ -15,6 +15,9 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from pipeline_contracts import Encoded
 
+LARGEST = 9 * 1024 * 1024 - 64 * 1024
+"""In bytes of the value, with room for key, headers and what does not compress."""
+
 
 @dataclass(slots=True)
 class Pack:
@@ -37,10 +40,16 @@ class Pack:
 def pack(
     messages: Sequence[Encoded], partitions: Sequence[int], create: Callable[[], BatchBuilder]
 ) -> list[Pack]:
-    """Deal messages out by their keys; those of a partition stay in order."""
+    """Deal messages out by their keys; those of a partition stay in order.
+
+    What no topic takes is left out: refused by Kafka, it would leave a gap in the producer's numbers,
+    and the partition would take nothing more.
+    """
     packs: list[Pack] = []
     latest: dict[int, Pack] = {}
     for place, message in enumerate(messages):
+        if len(message.value) > LARGEST:
+            continue
         partition = partitions[_hash(message.key) % len(partitions)]
         open_pack = latest.get(partition)
         if open_pack is None or not open_pack.add(message, place):
