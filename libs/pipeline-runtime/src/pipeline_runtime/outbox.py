@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
@@ -103,7 +104,8 @@ class Relay:
         self._engine = engine
         self._publisher = publisher
         self._service = service
-        self._pushed: asyncio.Queue[Row] = asyncio.Queue()
+        self._pushed: deque[Row] = deque()
+        self._wake = asyncio.Event()
         self._in_hand: set[UUID] = set()  # pushed, and not yet gone or refused: not for the poll
         self._sent: list[UUID] = []
         self._deleting = asyncio.Lock()
@@ -124,9 +126,10 @@ class Relay:
     def push(self, rows: Iterable[Row]) -> None:
         """Take over rows that were just committed."""
         for row in rows:
-            if self._pushed.qsize() < QUEUED_AT_MOST:
+            if len(self._pushed) < QUEUED_AT_MOST:
                 self._in_hand.add(row.id)
-                self._pushed.put_nowait(row)
+                self._pushed.append(row)
+        self._wake.set()
 
     async def run(self) -> None:
         """Publish until cancelled."""
@@ -142,18 +145,17 @@ class Relay:
                 while rows := self._take():
                     await self._publish(rows)
         except TimeoutError:
-            log.warning("outbox.left_to_poll", rows=self._pushed.qsize())
+            log.warning("outbox.left_to_poll", rows=len(self._pushed))
 
     def _take(self) -> list[Row]:
-        rows: list[Row] = []
-        while len(rows) < AT_ONCE and not self._pushed.empty():
-            rows.append(self._pushed.get_nowait())
-        return rows
+        return [self._pushed.popleft() for _ in range(min(AT_ONCE, len(self._pushed)))]
 
     async def _run_pushed(self) -> None:
         while True:
-            first = await self._pushed.get()
-            await self._guarded_publish([first, *self._take()])
+            while rows := self._take():
+                await self._guarded_publish(rows)
+            self._wake.clear()
+            await self._wake.wait()
 
     async def _run_poll(self) -> None:
         while True:
