@@ -1,4 +1,4 @@
-"""A run on several workers: servers are started once, and tests that share a stack go to one worker."""
+"""A run on several workers: servers are started once for all of them, and long tests begin first."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from tests.support.servers import shared
 
 ROOT = Path(__file__).parents[2]
-FIRST = ("tests/faults", "services/transcriber", "tests/e2e", "services/ingest-gateway")
-"""The longest ones, each on a stack or a service that is started once: they begin first."""
+FIRST = ("tests/faults", "tests/e2e", "cli", "services/transcriber", "services/ingest-gateway")
+"""Those that take longest."""
 
 _open = ExitStack()
 
@@ -29,18 +29,11 @@ def pytest_unconfigure() -> None:
     _open.close()
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Name the group of every test, long groups first."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=lambda item: _place(_group(item)))
+    """The longest first, so that both workers end at about the same time."""
+    items.sort(key=_place)
 
 
-def _group(item: pytest.Item) -> str:
+def _place(item: pytest.Item) -> int:
     path = item.path.relative_to(ROOT).as_posix()
-    return next((folder for folder in FIRST if path.startswith(folder)), path)
-
-
-def _place(group: str) -> int:
-    return FIRST.index(group) if group in FIRST else len(FIRST)
+    return next((place for place, folder in enumerate(FIRST) if path.startswith(folder)), len(FIRST))
