@@ -32,7 +32,9 @@ HOLD = timedelta(seconds=10)
 POLL_SECONDS = 1.0
 AT_ONCE = 500
 SENDERS = 2
-"""While one publication waits for Kafka and the database, the next is packed."""
+"""While one publication waits for Kafka, the next is packed."""
+DELETE_SECONDS = 0.05
+"""Rows that were sent are deleted together. Whoever dies meanwhile has sent those of so long in vain."""
 QUEUED_AT_MOST = 20_000
 """Beyond this many in memory (Kafka is down), rows are left to the poll."""
 
@@ -108,7 +110,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._in_hand: set[UUID] = set()  # pushed, and not yet gone or refused: not for the poll
         self._sent: list[UUID] = []
-        self._deleting = asyncio.Lock()
+        self._deletable = asyncio.Event()
 
     @asynccontextmanager
     async def transaction(
@@ -137,6 +139,7 @@ class Relay:
             for _ in range(SENDERS):
                 group.create_task(self._run_pushed())
             group.create_task(self._run_poll())
+            group.create_task(self._run_deleting())
 
     async def drain(self, seconds: float = 5.0) -> None:
         """At the end: publish what is still in memory, as far as it goes; the rest is in the table."""
@@ -146,6 +149,7 @@ class Relay:
                     await self._publish(rows)
         except TimeoutError:
             log.warning("outbox.left_to_poll", rows=len(self._pushed))
+        await self._guarded_delete()
 
     def _take(self) -> list[Row]:
         return [self._pushed.popleft() for _ in range(min(AT_ONCE, len(self._pushed)))]
@@ -210,19 +214,42 @@ class Relay:
             if refused := [error for error in errors if error is not None]:
                 metrics.OUTBOX_FAILED.labels(topic).inc(len(refused))
                 log.warning("outbox.refused", topic=topic, rows=len(refused), error=repr(refused[0]))
-            self._sent += [row.id for row in sent]
-            await self._delete_sent()
         finally:
             self._in_hand.difference_update(row.id for row in rows)
+            self._in_hand.update(row.id for row in sent)
+            self._sent += [row.id for row in sent]
+            self._deletable.set()
         metrics.OUTBOX_PUBLISHED.labels(topic).inc(len(sent))
         if sent:
             metrics.OUTBOX_SECONDS.observe(time.monotonic() - sent[0].added)
 
+    async def _run_deleting(self) -> None:
+        while True:
+            await self._deletable.wait()
+            self._deletable.clear()
+            await asyncio.sleep(DELETE_SECONDS)
+            if not await self._guarded_delete():
+                await asyncio.sleep(POLL_SECONDS)
+                self._deletable.set()
+
+    async def _guarded_delete(self) -> bool:
+        try:
+            await self._delete_sent()
+        except Exception as error:
+            log.warning("outbox.not_deleted", error=type(error).__name__, rows=len(self._sent))
+            return False
+        return True
+
     async def _delete_sent(self) -> None:
-        """Delete whatever has been sent by now: one statement for all who wait here."""
-        async with self._deleting:
-            ids, self._sent = self._sent, []
-            if ids:
-                async with self._engine.connect() as connection:
-                    await connection.execution_options(isolation_level="AUTOCOMMIT")
-                    await connection.execute(_DELETE, {"ids": ids})
+        """Delete what has been sent by now. As long as that fails, it stays in hand: nobody sends it twice."""
+        ids, self._sent = self._sent, []
+        if not ids:
+            return
+        try:
+            async with self._engine.connect() as connection:
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
+                await connection.execute(_DELETE, {"ids": ids})
+        except BaseException:
+            self._sent += ids
+            raise
+        self._in_hand.difference_update(ids)
