@@ -27,7 +27,7 @@ down: setup ## stop a stack that runs in the background
 	@$(BIN)/callvault down
 
 test: setup-dev ## run all tests (ARGS="..." for pytest)
-	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: setup-dev ## lint, formatting, types, import rules, message schemas
 	$(BIN)/ruff check .

@@ -1,18 +1,19 @@
-"""A run on several workers: servers are started once for all of them, and long tests begin first."""
+"""A run on several workers: servers are started once for all of them; tests that share a stack go to one."""
 
 from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.servers import shared
 
-ROOT = Path(__file__).parents[2]
-FIRST = ("tests/faults", "tests/e2e", "cli", "services/transcriber", "services/ingest-gateway")
-"""Those that take longest."""
+TOGETHER = ("tests/faults", "tests/e2e", "cli", "services/ingest-gateway", "services/transcriber")
+"""Folders whose tests share what is slow to start. They take longest and begin first."""
 
 _open = ExitStack()
 
@@ -31,9 +32,21 @@ def pytest_unconfigure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first, so that both workers end at about the same time."""
-    items.sort(key=_place)
+    items.sort(key=lambda item: _place(item.nodeid))
 
 
-def _place(item: pytest.Item) -> int:
-    path = item.path.relative_to(ROOT).as_posix()
-    return next((place for place, folder in enumerate(FIRST) if path.startswith(folder)), len(FIRST))
+class ByStack(LoadScopeScheduling):  # type: ignore[misc]  # xdist's schedulers carry no types
+    """One worker for each of the folders, and for each file elsewhere."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        place = _place(nodeid)
+        return TOGETHER[place] if place < len(TOGETHER) else nodeid.split("::", 1)[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByStack:
+    """Instead of the one that --dist names."""
+    return ByStack(config, log)
+
+
+def _place(nodeid: str) -> int:
+    return next((n for n, folder in enumerate(TOGETHER) if nodeid.startswith(folder)), len(TOGETHER))
