@@ -6,6 +6,11 @@ PYTHON   := $(BIN)/python
 DONE     := $(VENV)/.done
 PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml))
 INSTALL  := $(PYTHON) requirements/install.py
+MAINS    := $(patsubst %,%.__main__,$(notdir $(patsubst %/__main__.py,%,$(wildcard services/*/src/*/__main__.py))))
+
+# Python compiles a module once and keeps that beside it, unless this forbids it: then each process compiles
+# all that it imports, and a service's start takes four times as long.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo up down test check lock bench-recorder clean
@@ -46,7 +51,8 @@ clean: ## remove the virtual environment and all caches (no data)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A step is done again when what it read is newer than the mark it left.
+# A step is done again when what it read is newer than the mark it left. Bytecode is compiled here, once: where
+# the environment forbids Python to write it (images often do), every start of a service would compile all anew.
 
 $(DONE)/venv:
 	@for python in python3.13 python3.12 python3.11 python3; do \
@@ -64,18 +70,21 @@ $(DONE)/uv: requirements/uv.txt $(DONE)/venv
 
 $(DONE)/runtime: requirements/runtime.txt $(DONE)/uv
 	@echo "Installing the Python packages"
-	@$(INSTALL) --require-hashes -r requirements/runtime.txt
+	@$(INSTALL) --compile-bytecode --require-hashes -r requirements/runtime.txt
 	@touch $@
 
 $(DONE)/dev: requirements/dev.txt $(DONE)/uv
 	@echo "Installing the Python packages and the tools for tests and checks"
-	@$(INSTALL) --require-hashes -r requirements/dev.txt
+	@$(INSTALL) --compile-bytecode --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # Whichever set of packages was asked for comes first; both hold what builds ours.
 $(DONE)/packages: $(PACKAGES:%=%/pyproject.toml) $(DONE)/uv | $(if $(filter setup-dev test check lock bench-recorder,$(MAKECMDGOALS)),$(DONE)/dev,$(DONE)/runtime)
 	@echo "Installing our own packages from their folders"
 	@$(INSTALL) --quiet --no-deps --no-build-isolation $(addprefix --editable ./,$(PACKAGES))
+	@$(PYTHON) -m compileall -q $(PACKAGES:%=%/src)
+	@echo "Compiling what the services import"
+	@for module in $(MAINS) callvault.supervisor callvault.main; do $(PYTHON) -c "import $$module" || exit; done
 	@touch $@
 
 $(DONE)/kafka: cli/src/callvault/embedded/kafka-jars.txt $(DONE)/packages
