@@ -96,12 +96,20 @@ class Encoded:
     headers: Headers
 
 
-def encode(message: Message, *, key: str | UUID, envelope: Envelope) -> Encoded:
-    """The message for Kafka. Raises MessageTooLarge over MAX_MESSAGE_BYTES of JSON."""
+def encode(message: Message, *, key: str | UUID, envelope: Envelope, source: str | None = None) -> Encoded:
+    """The message for Kafka; `source` names whose topic it is, of those that each source has for itself.
+
+    Raises MessageTooLarge over MAX_MESSAGE_BYTES of JSON.
+    """
     value = message.model_dump_json(exclude_none=True).encode()
     if len(value) > MAX_MESSAGE_BYTES:
         raise MessageTooLarge(len(value))
-    return Encoded(topic_of(message).name, str(key).encode(), value, envelope.headers())
+    topic = topic_of(message)
+    if topic.per_source:
+        if source is None:
+            raise ValueError(f"{topic.name} is a topic of each source: name the source")
+        topic = topic.of_source(source)
+    return Encoded(topic.name, str(key).encode(), value, envelope.headers())
 
 
 def event_type(headers: Iterable[tuple[str, bytes]]) -> str | None:

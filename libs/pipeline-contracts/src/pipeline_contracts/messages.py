@@ -127,6 +127,22 @@ class ItemFailed(Message):
     retryable: bool
 
 
+class ItemSkipped(Message):
+    """An item ends without a recording and without a failure. `message` is for the user.
+
+    `revisit_at` is when another look is worth it: a transcript that is not there yet.
+    """
+
+    event_type: ClassVar[str] = "callvault.import.item_skipped.v1"
+
+    job_id: UUID
+    item_id: UUID
+    attempt: int = Field(ge=1)
+    code: Literal["not_ready", "cancelled", "unsupported", "deleted"]
+    message: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+    revisit_at: AwareDatetime | None = None
+
+
 class DiscoveryEnded(Message):
     """Nothing more will be found for this job. A nudge: the truth is in the job's row."""
 
@@ -138,7 +154,8 @@ class DiscoveryEnded(Message):
 class JobProgress(Message):
     """A job's counters. Readers keep the highest `version`.
 
-    found = imported + duplicates + failed + skipped + open, always.
+    found = imported + duplicates + failed + skipped + open, always. `seen` were found again and are
+    not counted. `code` and `message` say why not everything could be looked for.
     """
 
     event_type: ClassVar[str] = "callvault.import.progress.v1"
@@ -154,6 +171,9 @@ class JobProgress(Message):
     failed: int = Field(ge=0)
     skipped: int = Field(ge=0)
     open: int = Field(ge=0)
+    seen: int | None = Field(default=None, ge=0)
+    code: Slug | None = None
+    message: str | None = None
     ended_at: AwareDatetime | None = None
 
 

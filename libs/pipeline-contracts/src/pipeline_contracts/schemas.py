@@ -10,7 +10,7 @@ import sys
 from difflib import unified_diff
 from pathlib import Path
 
-from pipeline_contracts.topics import TOPICS
+from pipeline_contracts.topics import ALL_TOPICS
 
 FOLDER = Path(__file__).parent / "schemas"
 HOW_TO_MEND = "Read the difference; where it is meant, write the schemas: python -m pipeline_contracts.schemas"
@@ -18,7 +18,7 @@ HOW_TO_MEND = "Read the difference; where it is meant, write the schemas: python
 
 def current() -> dict[str, str]:
     """File name to schema text, for every message of every topic."""
-    models = [model for topic in TOPICS for model in topic.messages]
+    models = [model for topic in ALL_TOPICS for model in topic.messages]
     return {
         f"{model.event_type}.json": json.dumps(
             {"$id": f"urn:{model.event_type}"} | model.model_json_schema(), indent=2, sort_keys=True
