@@ -6,10 +6,9 @@ PYTHON   := $(BIN)/python
 DONE     := $(VENV)/.done
 PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml))
 INSTALL  := $(PYTHON) requirements/install.py
-MAINS    := $(patsubst %,%.__main__,$(notdir $(patsubst %/__main__.py,%,$(wildcard services/*/src/*/__main__.py))))
 
-# Python compiles a module once and keeps that beside it, unless this forbids it: then each process compiles
-# all that it imports, and a service's start takes four times as long.
+# Where this forbids Python to keep what it has compiled, every process would compile again what is newer than
+# the set-up: the tests and whatever was edited.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -83,8 +82,6 @@ $(DONE)/packages: $(PACKAGES:%=%/pyproject.toml) $(DONE)/uv | $(if $(filter setu
 	@echo "Installing our own packages from their folders"
 	@$(INSTALL) --quiet --no-deps --no-build-isolation $(addprefix --editable ./,$(PACKAGES))
 	@$(PYTHON) -m compileall -q $(PACKAGES:%=%/src)
-	@echo "Compiling what the services import"
-	@for module in $(MAINS) callvault.supervisor callvault.main; do $(PYTHON) -c "import $$module" || exit; done
 	@touch $@
 
 $(DONE)/kafka: cli/src/callvault/embedded/kafka-jars.txt $(DONE)/packages

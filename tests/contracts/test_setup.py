@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 from pathlib import Path
 from types import ModuleType
@@ -61,6 +62,20 @@ def test_make_alone_prints_every_command() -> None:
     told = subprocess.run(["make"], cwd=_ROOT, capture_output=True, text=True, check=True).stdout
     named = {line.split()[1] for line in told.splitlines()}
     assert {"setup", "demo", "up", "down", "test", "check", "bench-recorder"} <= named
+
+
+def test_make_lets_python_keep_what_it_has_compiled(tmp_path: Path) -> None:
+    probe = tmp_path / "Makefile"
+    probe.write_text(f"include {_ROOT}/Makefile\nprobe:\n\t@echo [$$PYTHONDONTWRITEBYTECODE]\n")
+    told = subprocess.run(
+        ["make", "-f", probe, "probe"],
+        cwd=_ROOT,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == "[]\n"
 
 
 def test_the_continuous_integration_runs_the_tests_and_nothing_else() -> None:
