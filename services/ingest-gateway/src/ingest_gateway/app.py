@@ -20,7 +20,7 @@ from ingest_gateway.news_reader import NewsReader
 from ingest_gateway.openapi import describe
 from ingest_gateway.passwords import Passwords
 from ingest_gateway.problems import HANDLERS
-from ingest_gateway.routes import documents, events, imports, jobs, me, recordings, sessions
+from ingest_gateway.routes import documents, events, failures, imports, jobs, me, recordings, sessions
 from ingest_gateway.settings import GatewaySettings
 from ingest_gateway.sweeper import Sweeper
 from pipeline_runtime.database import make_engine, ping
@@ -30,7 +30,7 @@ from pipeline_runtime.service import check, health_routes, running
 from pipeline_runtime.storage import Storage
 
 IDENTITY_PROVIDER_SECONDS = 5.0
-ROUTERS = (sessions, me, imports, jobs, recordings, events, documents)
+ROUTERS = (sessions, me, imports, jobs, failures, recordings, events, documents)
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping, text
@@ -29,19 +27,6 @@ _ITEMS = text("""
 SELECT id, external_id, title, status, code, message, retryable, attempt, recording_id, retry_at, ended_at
 FROM sync_job_items WHERE job_id = :job ORDER BY created_at, id
 """)
-_ITEM_STATUS = text("SELECT status FROM sync_job_items WHERE id = :item")
-_REOPEN = text("SELECT item_id, job_id, attempt, outcome, ticket FROM reopen(CAST(:items AS uuid[]))")
-
-
-@dataclass(frozen=True)
-class Reopened:
-    """A failed item's other try. `outcome`: found, joined, duplicate, or quota_exceeded: it got none."""
-
-    item_id: UUID
-    job_id: UUID
-    attempt: int
-    outcome: str
-    ticket: dict[str, Any] | None
 
 
 async def list_jobs(connection: AsyncConnection, *, limit: int, before: UUID | None) -> list[RowMapping]:
@@ -62,15 +47,3 @@ async def find_job(connection: AsyncConnection, *, job: UUID) -> RowMapping | No
 async def list_items(connection: AsyncConnection, *, job: UUID) -> list[RowMapping]:
     """A job's items, in the order in which they were found."""
     return list((await connection.execute(_ITEMS, {"job": job})).mappings())
-
-
-async def find_item_status(connection: AsyncConnection, *, item: UUID) -> str | None:
-    """None for an unknown item and for somebody else's."""
-    status: str | None = await connection.scalar(_ITEM_STATUS, {"item": item})
-    return status
-
-
-async def reopen_item(connection: AsyncConnection, *, item: UUID) -> Reopened | None:
-    """None where the item is not failed (any more)."""
-    row = (await connection.execute(_REOPEN, {"items": [item]})).mappings().one_or_none()
-    return Reopened(**row) if row else None

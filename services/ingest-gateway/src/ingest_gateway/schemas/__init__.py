@@ -174,15 +174,6 @@ class Snapshot(BaseModel):
     jobs: list[Job]
 
 
-class Retried(BaseModel):
-    """A failed item that was opened again; `duplicate` where the call is in the library by now."""
-
-    item_id: UUID
-    job_id: UUID
-    attempt: int
-    outcome: Literal["found", "joined", "duplicate"]
-
-
 class Recording(BaseModel):
     """A call in the library. `transcript_length` in characters."""
 
