@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import socket
 from pathlib import Path
 
 import pytest
 
+from callvault.checks.machine import user_check
 from callvault.environment import ROLE_URLS, database_is_outside, service_environment
 from callvault.errors import CallvaultError
 from callvault.home import Home
@@ -36,6 +39,20 @@ def test_a_service_gets_its_own_secrets_alone(home: Home, monkeypatch: pytest.Mo
     assert given("transcriber") == {"TRANSCRIBER_DATABASE_URL", "OPENAI_API_KEY"}
     assert given("ingest-gateway") == {"GATEWAY_DATABASE_URL", "INTAKE_DATABASE_URL", "AUTH_JWT_SECRET"}
     assert given("some-connector") == set()
+
+
+def test_the_doctor_names_a_user_that_the_system_does_not_know(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {entry.pw_uid for entry in pwd.getpwall()}
+    unknown = next(uid for uid in range(40_000, 60_000) if uid not in known)
+    check = user_check(unknown)
+    assert not check.ok
+    assert str(unknown) in check.found
+    assert "useradd" in check.remedy
+    assert user_check(os.geteuid()).found == f"{pwd.getpwuid(os.geteuid()).pw_name} ({os.geteuid()})"
+    monkeypatch.setenv("MIGRATION_DATABASE_URL", "postgresql://somebody@somewhere/database")
+    assert user_check(unknown).ok
 
 
 def test_an_outside_database_is_named_whole_or_not_at_all(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

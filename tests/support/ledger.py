@@ -30,10 +30,12 @@ async def web_of(connect: Connect, person: Person) -> Session:
 
 async def new_job(stack: Stack, person: Person, *, source: str = "zoom", account: UUID | None = None) -> UUID:
     """A job that has found nothing yet."""
-    return await stack.owner.fetchval(
+    job = uuid4()
+    await stack.owner.execute(
         "INSERT INTO sync_jobs (id, owner_user_id, source_app, account_id, trigger) "
-        "VALUES ($1, $2, $3, $4, 'manual') RETURNING id", uuid4(), person.id, source, account,
+        "VALUES ($1, $2, $3, $4, 'manual')", job, person.id, source, account,
     )  # fmt: skip
+    return job
 
 
 async def admit(

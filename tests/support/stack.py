@@ -131,9 +131,9 @@ class Stack:
         """A job's row, after checking that its counters are those of its items."""
         row = dict(await self.owner.fetchrow("SELECT * FROM sync_jobs WHERE id = $1", job) or {})
         counted = await self.owner.fetch(
-            "SELECT status, count(*) FROM sync_job_items WHERE job_id = $1 GROUP BY 1", job
+            "SELECT status, count(*) AS count FROM sync_job_items WHERE job_id = $1 GROUP BY 1", job
         )
-        items = dict(counted)
+        items = {row["status"]: row["count"] for row in counted}
         told = {"imported": row["imported"], "duplicate": row["duplicates"], "failed": row["failed"],
                 "skipped": row["skipped"], "found": row["open"]}  # fmt: skip
         assert {status: count for status, count in told.items() if count} == items

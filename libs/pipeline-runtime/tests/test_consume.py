@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from structlog.testing import capture_logs
 from tests.support.eventually import eventually
 from tests.support.road import NUDGES, Road, number_of, open_road
@@ -13,6 +15,7 @@ from tests.support.servers import Servers
 
 from pipeline_contracts import Message, Unreadable
 from pipeline_runtime import consume, deadletters, metrics
+from pipeline_runtime.kafka import MAX_DEAD_LETTER_BYTES
 
 
 @pytest.fixture
@@ -96,6 +99,39 @@ async def test_a_record_with_neither_key_nor_value_can_be_parked_too(road: Road)
     assert reasons(await road.parked()) == ["empty_message"]
 
 
+async def test_what_only_compression_made_fit_is_cut_and_its_length_noted(road: Road) -> None:
+    much = b"\0" * (MAX_DEAD_LETTER_BYTES + 1)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=road.settings.kafka_bootstrap_servers, compression_type="zstd",
+        max_request_size=4 * len(much),
+    )  # fmt: skip
+    await producer.start()
+    await producer.send_and_wait(road.name(NUDGES.name), much, much, headers=[("x", b"kept"), ("y", much)])
+    await producer.stop()
+    await road.send(2)
+    desk = Desk()
+    async with road.reading(desk.handle):
+        assert await road.reaches(2)
+    assert desk.done == [2]
+    (letter,) = await road.parked()
+    length = str(len(much)).encode()
+    headers = dict(letter.headers)
+    assert (headers["dead_value_bytes"], headers["dead_key_bytes"]) == (length, length)
+    assert (headers["dead_headers_bytes"], headers["x"]) == (str(len(much) + 6).encode(), b"kept")
+    assert (len(letter.value), len(letter.key)) == (deadletters.LONGEST_VALUE, deadletters.LONGEST_KEY)
+
+
+async def test_what_no_compression_makes_smaller_is_parked_at_its_full_cut_length(road: Road) -> None:
+    noise = os.urandom(MAX_DEAD_LETTER_BYTES)
+    await deadletters.park(
+        road.publisher, NUDGES, key=noise, value=noise, headers=[("x", noise[: deadletters.LONGEST_HEADERS - 1])],
+        origin="t/0/0", reason="internal_error", detail="x" * 600,
+    )  # fmt: skip
+    (letter,) = await road.parked()
+    assert letter.value == noise[: deadletters.LONGEST_VALUE]
+    assert "dead_headers_bytes" not in dict(letter.headers)
+
+
 async def test_a_dead_letter_that_is_parked_again_names_its_last_reason_alone(road: Road) -> None:
     headers = [("ce_type", b"unheard.of"), ("dead_reason", b"an_older_one"), ("dead_origin", b"elsewhere/0/0")]
     await road.publisher.send_raw(NUDGES.name, b"ada", b"{}", headers)
@@ -158,6 +194,20 @@ async def test_errors_of_three_owners_in_a_row_hold_the_topic_until_the_fault_is
         assert held() == 0
     assert desk.done == [4, 5, 6]
     assert len(await road.parked()) == 3
+
+
+def test_each_reader_of_a_topic_holds_it_by_itself() -> None:
+    one, other = deadletters.Suspicion(NUDGES), deadletters.Suspicion(NUDGES)
+    before = held()
+    for owner in (b"ada", b"bob", b"cyd", b"cyd"):
+        one.unexpected(owner)
+        other.unexpected(owner)
+    assert held() == before + 2
+    other.worked()
+    other.worked()
+    assert held() == before + 1
+    one.worked()
+    assert held() == before
 
 
 async def test_the_junk_of_one_owner_never_holds_the_topic(road: Road) -> None:

@@ -69,6 +69,12 @@ def test_long_values_are_cut_and_tracebacks_are_not(said: Said) -> None:
     assert "x" * 2 * LONGEST in line["exception"]
 
 
+@pytest.mark.parametrize("client", ["httpx", "httpx2", "httpcore", "httpcore2", "openai"])
+def test_addresses_that_a_client_asks_are_not_logged(said: Said, client: str) -> None:
+    logging.getLogger(client).info("HTTP Request: GET https://example.com/?key=%s", SECRET)
+    assert said() == []
+
+
 def test_records_of_the_standard_library_come_out_the_same_way(said: Said) -> None:
     logging.getLogger("uvicorn.error").info("serving on port %d", 8000)
     logging.getLogger("aiokafka.consumer").info("noise")

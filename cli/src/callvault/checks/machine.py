@@ -1,6 +1,8 @@
 """Checks of the machine itself."""
 
+import os
 import platform
+import pwd
 import shutil
 import sys
 
@@ -8,7 +10,7 @@ import psutil
 
 from callvault.checks import Check
 from callvault.control import status
-from callvault.environment import GATEWAY
+from callvault.environment import GATEWAY, database_is_named
 from callvault.home import Home
 from callvault.ports import is_free
 
@@ -16,8 +18,8 @@ _DISK_GB, _MEMORY_GB = 2.0, 1.5
 
 
 def machine_checks(home: Home) -> list[Check]:
-    """Python, system, disk, memory, the app's port."""
-    return [_python(), _system(), _disk(home), _memory(home), _port(home)]
+    """Python, system, user, disk, memory, the app's port."""
+    return [_python(), _system(), user_check(os.geteuid()), _disk(home), _memory(home), _port(home)]
 
 
 def _python() -> Check:
@@ -29,6 +31,19 @@ def _system() -> Check:
     name = platform.system()
     ok = name in {"Linux", "Darwin"}
     return Check("system", ok, f"{name} {platform.machine()}", "Use Linux or macOS, or WSL on Windows.")
+
+
+def user_check(uid: int) -> Check:
+    """Whether the embedded PostgreSQL can run as this user: its programs ask the system for the user's name."""
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        found = (
+            f"{uid} has no entry in the system's list of users; the embedded PostgreSQL does not run without"
+        )
+        remedy = "Add one (`useradd --uid`), run as another user, or name a database by the *_DATABASE_URL."
+        return Check("user", database_is_named(), found, remedy)
+    return Check("user", True, f"{name} ({uid})")
 
 
 def _disk(home: Home) -> Check:

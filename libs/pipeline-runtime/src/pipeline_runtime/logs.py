@@ -15,6 +15,7 @@ import structlog
 
 LONGEST = 2000
 _SECRET_NAMES = ("password", "secret", "token", "authorization", "api_key", "cookie", "transcript", "text")
+_NOISY = ("aiokafka", "httpx", "httpx2", "httpcore", "httpcore2", "uvicorn.access", "faster_whisper", "openai")
 
 
 def _fence(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -63,6 +64,6 @@ def configure_logs(service: str, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for noisy in ("aiokafka", "httpx", "httpcore", "uvicorn.access", "faster_whisper", "openai"):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)

@@ -7,7 +7,6 @@ the retrying: a call here is one request (two, where the model refuses the riche
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,6 @@ _CONNECT, _WRITE = 10.0, 120.0  # seconds
 _LEAST_WAIT, _PER_SECOND, _MOST_WAIT = 120.0, 2.0, 7200.0  # for the answer, by the length of the sound
 
 log = structlog.get_logger()
-logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs every address
 
 
 class OpenAIEngine:
