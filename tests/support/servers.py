@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from callvault.embedded.kafka import Kafka
 from callvault.embedded.postgres import Postgres
-from pipeline_runtime.migrate import make_role
+from pipeline_runtime.migrate import make_connector_role, make_role
 from pipeline_runtime.settings import DatabaseUrl
 
 ROLE_VARIABLES = {
@@ -26,6 +26,14 @@ ROLE_VARIABLES = {
     "callvault_recorder": "RECORDER_DATABASE_URL",
     "callvault_transcriber": "TRANSCRIBER_DATABASE_URL",
 }
+
+CONNECTORS = ("fathom", "zoom", "youtube", "sample")
+"""The sources whose connectors' roles are made for the tests."""
+
+
+def connector_role(source: str) -> str:
+    """As whom the connector of a source logs in."""
+    return f"callvault_connector_{source}"
 
 
 @dataclass(frozen=True)
@@ -68,11 +76,13 @@ def servers(folder: Path) -> Iterator[Servers]:
     kafka = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
     given = {role: url for role, url in outside.items() if url}
     if kafka and len(given) == len(outside):
+        given |= {connector_role(source): _login(given["callvault_owner"], source) for source in CONNECTORS}
         asyncio.run(_make_roles(given))
         yield Servers(kafka, given, os.environ.get("TEST_ADMIN_DATABASE_URL", given["callvault_owner"]))
         return
     with Kafka(folder) as broker, Postgres(folder) as database:
-        urls = {role: database.url_for(role, "callvault") for role in ROLE_VARIABLES}
+        roles = (*ROLE_VARIABLES, *map(connector_role, CONNECTORS))
+        urls = {role: database.url_for(role, "callvault") for role in roles}
         asyncio.run(_make_roles(urls))
         yield Servers(broker.bootstrap, urls, database.url_for("postgres", "postgres"))
         database.remove()  # for root it may lie outside of the folder
@@ -82,5 +92,14 @@ async def _make_roles(urls: dict[str, str]) -> None:
     """The services' roles, which all databases of a server share."""
     owner = await asyncpg.connect(urls["callvault_owner"])
     for role in urls.keys() - {"callvault_owner"}:
-        await make_role(owner, _url(urls[role]), role)
+        make = make_connector_role if role.startswith("callvault_connector_") else make_role
+        await make(owner, _url(urls[role]), role)
     await owner.close()
+
+
+def _login(url: str, source: str) -> str:
+    """A connector's URL on the server of this one."""
+    parts = urlsplit(url)
+    return urlunsplit(
+        parts._replace(netloc=f"{connector_role(source)}:tests@{parts.netloc.rpartition('@')[2]}")
+    )

@@ -114,18 +114,20 @@ async def test_a_resighting_behind_the_cursor_makes_no_item_and_is_not_counted(
     ada, account = await tables.person(), uuid4()
     web = await web_of(connect, ada)
     earlier = await new_job(tables, ada, account=account)
-    await admit(web, earlier, "open", "failed", "imported", "skipped")
+    await admit(web, earlier, "open", "failed", "imported", "not-ready", "cancelled", last=True)
     await end(tables, earlier, "failed", "failed")
     await end(tables, earlier, "imported", "imported")
-    await end(tables, earlier, "skipped", "skipped")
-    seen = [
-        {"external_id": one, "behind_cursor": True} for one in ("open", "failed", "imported", "skipped", "new")
-    ]
+    await end(tables, earlier, "not-ready", "skipped", code="not_ready")
+    await end(tables, earlier, "cancelled", "skipped", code="cancelled")
+    names = ("open", "failed", "imported", "not-ready", "cancelled", "new")
+    seen = [{"external_id": one, "behind_cursor": True} for one in names]
     job = await new_job(tables, ada, account=account)
-    assert await admit(web, job, *seen) == {
-        "open": "seen", "failed": "seen", "imported": "seen", "skipped": "found", "new": "found",
+    assert await admit(web, job, *seen, last=True) == {
+        "open": "seen", "failed": "seen", "imported": "seen", "not-ready": "seen", "cancelled": "found",
+        "new": "found",
     }  # fmt: skip
     assert (await tables.books(job))["found"] == 2
+    assert (await tables.books(job))["seen"] == 4
     other = await new_job(tables, ada, account=uuid4())
     assert await admit(web, other, *seen[:3]) == {"open": "joined", "failed": "found", "imported": "seen"}
     ahead = await new_job(tables, ada, account=account)

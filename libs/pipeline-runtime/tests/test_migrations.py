@@ -26,7 +26,7 @@ SCHEMA = """
 SELECT 'column ' || attrelid::regclass || '.' || attname || ' ' || format_type(atttypid, atttypmod)
        || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END || coalesce(' ' || pg_get_expr(adbin, adrelid), '') AS line
 FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0
+WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped
 UNION ALL SELECT 'acl ' || relname || ' ' || coalesce(relacl, acldefault('r', relowner))::text || relrowsecurity || relforcerowsecurity
 FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
 UNION ALL SELECT 'constraint ' || conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
@@ -78,10 +78,10 @@ async def test_each_step_goes_down_and_up_by_itself(empty: str) -> None:
     session = await asyncpg.connect(empty)
     await migrate(url_of(empty), "0001")
     stages = [await schema(session)]
-    for revision in ("0002", "head"):
+    for revision in ("0002", "0003", "head"):
         await migrate(url_of(empty), revision)
         stages.append(await schema(session))
-    for revision, expected in (("-1", stages[1]), ("0001", stages[0]), ("+1", stages[1]), ("head", stages[2])):
+    for revision, expected in (("-1", stages[2]), ("0001", stages[0]), ("+1", stages[1]), ("head", stages[3])):
         await migrate(url_of(empty), revision)
         assert await schema(session) == expected
     with pytest.raises(CommandError, match="9999"):

@@ -11,9 +11,10 @@ import pytest
 from tests.support.database import Connect, Session
 from tests.support.stack import Stack
 
-from pipeline_runtime.migrations.steps import TABLES
+from pipeline_runtime.migrations.steps import SOURCE_TABLES, TABLES
 
 SERVICES = ("callvault_web", "callvault_intake", "callvault_recorder", "callvault_transcriber")
+CONNECTOR = "callvault_connector_sample"
 EXPECTED = Path(__file__).parent / "grants.txt"
 EVERYTHING = "SELECT count(*) FROM {0}", "DELETE FROM {0}", "TRUNCATE {0}", "LOCK {0}"
 FOREIGN = "00000000-0000-0000-0000-000000000001"
@@ -62,9 +63,19 @@ MAY_NOT = {
         "UPDATE uploads SET object_key = 'another'", "DELETE FROM uploads",
         "INSERT INTO bank_memberships (bank_id, user_id) SELECT id, personal_of FROM banks",
         f"SELECT lock_quota('{FOREIGN}')", f"SELECT may_act_for('{FOREIGN}')",
+        *on("source_credentials webhook_secrets webhook_inbox provider_budgets", *EVERYTHING),
+        "SELECT secret_sealed FROM connect_attempts", "SELECT pkce_verifier_sealed FROM connect_attempts",
+        "UPDATE connect_attempts SET used_at = NULL", "UPDATE connect_attempts SET expires_at = now()",
+        "INSERT INTO import_sources SELECT * FROM import_sources", "DELETE FROM import_sources",
+        "UPDATE import_sources SET provider_account_id = 'x'", "UPDATE import_sources SET match_keys = '{}'",
     ],
     "callvault_intake": [
-        *on("recordings vault_entries sync_jobs sync_job_items import_usage tasks transcript_parts", *EVERYTHING),
+        *on("recordings vault_entries import_usage tasks transcript_parts source_credentials provider_budgets",
+            *EVERYTHING),
+        *on("sync_jobs sync_job_items", *EVERYTHING[1:], "SELECT * FROM {0}", "SELECT title FROM sync_job_items"),
+        "UPDATE sync_jobs SET found = 1", "UPDATE sync_job_items SET status = 'imported'",
+        "SELECT secret_sealed FROM connect_attempts", "SELECT body FROM webhook_inbox",
+        "INSERT INTO webhook_secrets SELECT * FROM webhook_secrets", "UPDATE import_sources SET status = 'active'",
         "SELECT sha256 FROM uploads", "SELECT * FROM uploads", "DELETE FROM uploads",
         "UPDATE users SET plan = 'unlimited'", "DELETE FROM users",
         "UPDATE api_tokens SET token_hash = ''", "UPDATE api_tokens SET user_id = gen_random_uuid()",
@@ -73,7 +84,8 @@ MAY_NOT = {
     "callvault_recorder": [
         "SELECT password_hash FROM users", "SELECT email FROM users", "SELECT * FROM users",
         "UPDATE users SET plan = 'unlimited'",
-        *on("api_tokens uploads", *EVERYTHING),
+        *on("api_tokens uploads import_sources connect_attempts source_credentials webhook_secrets webhook_inbox",
+            *EVERYTHING),
         "UPDATE recordings SET title = 'x'", "DELETE FROM recordings", "DELETE FROM vault_entries",
         "DELETE FROM sync_jobs", "DELETE FROM sync_job_items", "DELETE FROM import_usage",
         "INSERT INTO sync_jobs (id, owner_user_id, source_app, trigger) "
@@ -82,11 +94,20 @@ MAY_NOT = {
         f"SELECT * FROM admit('{FOREIGN}', '[]')",
     ],
     "callvault_transcriber": [
-        *on("recordings vault_entries users api_tokens outbox uploads banks vaults bank_memberships import_usage plans",
+        *on("recordings vault_entries users api_tokens outbox uploads banks vaults bank_memberships import_usage plans "
+            "import_sources connect_attempts source_credentials webhook_secrets webhook_inbox provider_budgets",
             *EVERYTHING),
         "SELECT ticket FROM sync_job_items", "SELECT title FROM sync_job_items", "SELECT * FROM sync_job_items",
         "UPDATE sync_job_items SET status = 'imported'", "SELECT * FROM sync_jobs", "UPDATE sync_jobs SET found = 0",
         f"SELECT * FROM admit('{FOREIGN}', '[]')", "SELECT * FROM reopen('{}')",
+    ],
+    CONNECTOR: [
+        *on("recordings vault_entries users api_tokens uploads banks vaults bank_memberships import_usage plans "
+            "transcript_parts", *EVERYTHING),
+        "UPDATE sync_job_items SET status = 'imported'", "DELETE FROM sync_job_items", "DELETE FROM sync_jobs",
+        "UPDATE sync_jobs SET imported = found", "UPDATE sync_jobs SET ended_at = now()",
+        "DELETE FROM import_sources", "DELETE FROM connect_attempts", "DELETE FROM webhook_inbox",
+        "INSERT INTO connect_attempts SELECT * FROM connect_attempts", "SET ROLE callvault_connector_fathom",
     ],
 }  # fmt: skip
 
@@ -108,7 +129,7 @@ NOBODY_MAY = [
 ]
 
 
-@pytest.mark.parametrize("role", SERVICES)
+@pytest.mark.parametrize("role", MAY_NOT)
 async def test_a_service_is_refused_what_is_not_its_work(role: str, connect: Connect) -> None:
     session = await connect(role)
     assert await allowed(session, MAY_NOT[role]) == []
@@ -137,7 +158,7 @@ async def test_row_level_security_is_on_and_forced_for_every_table(tables: Stack
         "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class "
         "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')"
     )
-    assert {row["relname"] for row in rows} == {*TABLES, "alembic_version"}
+    assert {row["relname"] for row in rows} == {*TABLES, *SOURCE_TABLES, "alembic_version"}
     open_ones = [row["relname"] for row in rows if not (row["relrowsecurity"] and row["relforcerowsecurity"])]
     assert open_ones == ["alembic_version"]
 

@@ -24,6 +24,9 @@ MINE = {
     "sync_job_items": "owner_user_id = $1",
     "import_usage": "owner_user_id = $1",
     "uploads": "owner_user_id = $1",
+    "import_sources": "user_id = $1",
+    "connect_attempts": "user_id = $1",
+    "webhook_held": "account_id IN (SELECT id FROM import_sources WHERE user_id = $1)",
     "recordings": "owner_user_id = $1",
     "vault_entries": "recording_id IN (SELECT id FROM recordings WHERE owner_user_id = $1)",
 }
@@ -51,7 +54,27 @@ async def furnished(stack: Stack) -> tuple[Person, UUID]:
         "VALUES ($1, $2, $3, $4, $5, 1, 'a.mp3', 'audio/mpeg')",
         uuid4(), person.id, job, f"{person.id}/1", "0" * 64,
     )  # fmt: skip
+    await connected(stack, person)
     return person, job
+
+
+async def connected(stack: Stack, person: Person) -> None:
+    """An account of a source, the attempt that made it, and a webhook that waits for it."""
+    account, delivery = uuid4(), uuid4()
+    await stack.owner.execute(
+        "INSERT INTO import_sources (id, user_id, source_app, provider_account_id) VALUES ($1, $2, 'zoom', 'z')",
+        account, person.id,
+    )  # fmt: skip
+    await stack.owner.execute(
+        "INSERT INTO connect_attempts (id, user_id, source_app, method) VALUES ($1, $2, 'zoom', 'oauth2')",
+        uuid4(), person.id,
+    )  # fmt: skip
+    await stack.owner.execute(
+        "INSERT INTO webhook_inbox (id, source_app, delivery_id) VALUES ($1, 'zoom', $2)",
+        delivery,
+        delivery.hex,
+    )
+    await stack.owner.execute("INSERT INTO webhook_held VALUES ($1, $2)", delivery, account)
 
 
 async def speak_for(session: Session, user: UUID | str) -> None:
@@ -226,3 +249,42 @@ async def test_temporary_tables_and_functions_named_like_ours_fool_nobody(
     assert (await tables.books(mine))["found"] == 12
     assert (await tables.books(theirs))["found"] == 0
     assert await web.fetch("SELECT id FROM public.recordings") == []
+
+
+SOURCE_ROWS = ("import_sources", "source_credentials", "webhook_inbox", "webhook_held", "sync_jobs")
+
+
+async def test_a_connector_sees_its_own_source_alone(tables: Stack, connect: Connect) -> None:
+    person = await tables.person()
+    for source in ("fathom", "zoom"):
+        account, delivery, job = uuid4(), uuid4(), uuid4()
+        await tables.owner.execute(
+            "INSERT INTO import_sources (id, user_id, source_app, provider_account_id) VALUES ($1, $2, $3, 'x')",
+            account, person.id, source,
+        )  # fmt: skip
+        await tables.owner.execute(
+            "INSERT INTO source_credentials (account_id, source_app, secret, generation) VALUES ($1, $2, 'x', 0)",
+            account, source,
+        )  # fmt: skip
+        await tables.owner.execute(
+            "INSERT INTO webhook_inbox (id, source_app, delivery_id) VALUES ($1, $2, 'd')", delivery, source
+        )
+        await tables.owner.execute("INSERT INTO webhook_held VALUES ($1, $2)", delivery, account)
+        await tables.owner.execute(
+            "INSERT INTO sync_jobs (id, owner_user_id, source_app, account_id, trigger) "
+            "VALUES ($1, $2, $3, $4, 'manual')", job, person.id, source, account,
+        )  # fmt: skip
+        await tables.admit(job, [f"{source}-1"])
+    fathom = await connect("callvault_connector_fathom")
+    for table in SOURCE_ROWS:
+        assert await fathom.fetchval(f"SELECT count(*) FROM {table}") == 1, table
+    assert [row["external_id"] for row in await fathom.fetch("SELECT * FROM sync_job_items")] == ["fathom-1"]
+    zooms = await tables.owner.fetchval("SELECT id FROM sync_jobs WHERE source_app = 'zoom'")
+    with pytest.raises(asyncpg.NoDataFoundError, match="no such job"):
+        await fathom.fetch("SELECT * FROM admit($1, '[]')", zooms)
+    item = await tables.owner.fetchval("SELECT id FROM sync_job_items WHERE source_app = 'zoom'")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+        await fathom.execute(
+            "INSERT INTO tasks (kind, job_id, item_id, owner_user_id, attempt, payload) "
+            "VALUES ('fetch:zoom', $1, $2, $3, 1, '{}')", zooms, item, person.id,
+        )  # fmt: skip

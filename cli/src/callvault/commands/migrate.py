@@ -12,7 +12,7 @@ from callvault.errors import CallvaultError
 from callvault.home import Home
 from pipeline_runtime.migrate import make_roles
 from pipeline_runtime.migrate import migrate as migrate_schema
-from pipeline_runtime.settings import DatabaseSettings
+from pipeline_runtime.settings import DatabaseSettings, connector_urls
 
 
 def migrate(
@@ -33,7 +33,7 @@ async def _migrate(home: Home, revision: str) -> None:
     settings = DatabaseSettings(**urls)  # type: ignore[arg-type]  # every field is such a URL
     try:
         async with saying_what_failed():
-            await make_roles(settings)
+            await make_roles(settings, connector_urls(environment))
             await migrate_schema(settings.migration_database_url, revision)
     except CommandError as error:
         raise CallvaultError("unknown_revision", f"{error}.".replace("..", ".")) from error

@@ -7,7 +7,9 @@ and the services' own URLs, whose passwords the roles get. Done again, it change
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import asyncpg
@@ -20,7 +22,15 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from pipeline_runtime.settings import DatabaseSettings, DatabaseUrl, driver_url, password_of, sqlalchemy_url
+from pipeline_runtime.settings import (
+    CONNECTOR_ROLE,
+    DatabaseSettings,
+    DatabaseUrl,
+    connector_urls,
+    driver_url,
+    password_of,
+    sqlalchemy_url,
+)
 
 FOLDER = Path(__file__).parent / "migrations"
 OWNER = "callvault_owner"
@@ -44,12 +54,26 @@ async def make_role(connection: asyncpg.Connection[asyncpg.Record], url: Databas
     )
 
 
-async def make_roles(settings: DatabaseSettings) -> None:
-    """Make the role of every service whose URL is given."""
+async def make_connector_role(
+    connection: asyncpg.Connection[asyncpg.Record], url: DatabaseUrl, role: str
+) -> None:
+    """Make the role of a connector's URL, a member of the role that holds the connectors' grants."""
+    if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", CONNECTOR_ROLE):
+        await connection.execute(f"CREATE ROLE {CONNECTOR_ROLE} NOLOGIN")
+    await make_role(connection, url, role)
+    member = "SELECT pg_has_role($1, $2, 'MEMBER')"
+    if not await connection.fetchval(member, role, CONNECTOR_ROLE):
+        await connection.execute(f"GRANT {CONNECTOR_ROLE} TO {role}")
+
+
+async def make_roles(settings: DatabaseSettings, connectors: Mapping[str, DatabaseUrl]) -> None:
+    """Make the role of every service whose URL is given, and of every connector: role name to URL."""
     connection = await asyncpg.connect(driver_url(settings.migration_database_url))
     try:
         for role, url in settings.service_urls().items():
             await make_role(connection, url, role)
+        for role, url in connectors.items():
+            await make_connector_role(connection, url, role)
     finally:
         await connection.close()
 
@@ -88,7 +112,7 @@ def _lies_below(scripts: ScriptDirectory, revision: str, current: str | None) ->
 async def main(revision: str = "head") -> None:
     """Roles first: the grants name them."""
     settings = DatabaseSettings()
-    await make_roles(settings)
+    await make_roles(settings, connector_urls(os.environ))
     await migrate(settings.migration_database_url, revision)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import unquote
 
-from pydantic import Field, PostgresDsn, SecretStr, UrlConstraints
+from pydantic import Field, PostgresDsn, SecretStr, TypeAdapter, UrlConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DatabaseUrl = Annotated[PostgresDsn, UrlConstraints(allowed_schemes=["postgresql"])]
@@ -56,6 +58,20 @@ class DatabaseSettings(Settings):
             "callvault_transcriber": self.transcriber_database_url,
         }
         return {role: url for role, url in urls.items() if url is not None}
+
+
+_URL: TypeAdapter[DatabaseUrl] = TypeAdapter(DatabaseUrl)
+_CONNECTOR_URL = re.compile(r"([A-Z][A-Z0-9_]*)_CONNECTOR_DATABASE_URL")
+CONNECTOR_ROLE = "callvault_connector"
+"""The role that holds every connector's grants; that of each, its source behind it, is a member."""
+
+
+def connector_urls(environment: Mapping[str, str]) -> dict[str, DatabaseUrl]:
+    """Role name to URL, of each <SOURCE>_CONNECTOR_DATABASE_URL. Raises ValueError for what is none."""
+    found = ((_CONNECTOR_URL.fullmatch(name), value) for name, value in environment.items() if value)
+    return {
+        f"{CONNECTOR_ROLE}_{match[1].lower()}": _URL.validate_python(value) for match, value in found if match
+    }
 
 
 class ServiceSettings(KafkaSettings):

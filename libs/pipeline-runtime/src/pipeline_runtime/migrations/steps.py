@@ -21,6 +21,16 @@ TABLES = [
     "plans",
 ]
 
+SOURCE_TABLES = [
+    "webhook_held",
+    "webhook_inbox",
+    "webhook_secrets",
+    "source_credentials",
+    "connect_attempts",
+    "import_sources",
+    "provider_budgets",
+]
+
 
 def run(script: str) -> None:
     """Run several statements at once, which the extended protocol refuses, in the step's transaction."""
