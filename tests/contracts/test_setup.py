@@ -68,7 +68,7 @@ def test_make_lets_python_keep_what_it_has_compiled(tmp_path: Path) -> None:
     probe = tmp_path / "Makefile"
     probe.write_text(f"include {_ROOT}/Makefile\nprobe:\n\t@echo [$$PYTHONDONTWRITEBYTECODE]\n")
     told = subprocess.run(
-        ["make", "-f", probe, "probe"],
+        ["make", "--no-print-directory", "-f", probe, "probe"],
         cwd=_ROOT,
         env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
