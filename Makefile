@@ -4,7 +4,7 @@ VENV     := .venv
 BIN      := $(VENV)/bin
 PYTHON   := $(BIN)/python
 DONE     := $(VENV)/.done
-PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml))
+PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml sandbox/pyproject.toml))
 INSTALL  := $(PYTHON) requirements/install.py
 
 # Where this forbids Python to keep what it has compiled, every process would compile again what is newer than

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 uv=.venv/bin/uv
 flags="--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet"
 ours="--no-emit-package pipeline-contracts --no-emit-package pipeline-runtime"
-packages="libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml"
+packages="libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml sandbox/pyproject.toml"
 # shellcheck disable=SC2086  # these are lists of words
 $uv pip compile $flags $ours "$@" requirements/dev.in $packages -o requirements/dev.txt
 # shellcheck disable=SC2086

@@ -1,0 +1,1 @@
+"""Admin calls: look into a world, change it, make it misbehave."""

@@ -1,0 +1,1 @@
+"""Fathom: OAuth and API keys, meetings, transcripts, downloads, webhooks."""

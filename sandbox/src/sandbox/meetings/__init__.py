@@ -1,0 +1,1 @@
+"""The sandbox's own calls: who spoke, what was said and when."""

@@ -1,0 +1,1 @@
+"""OpenAI: models and audio transcriptions."""

@@ -1,0 +1,1 @@
+"""Outgoing webhooks: signed, retried on each provider's schedule, logged."""

@@ -1,0 +1,1 @@
+"""YouTube: watch page, player, captions, oEmbed, playlists, sound."""

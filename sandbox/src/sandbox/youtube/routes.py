@@ -1,0 +1,5 @@
+"""Where everything stands."""
+
+from starlette.routing import BaseRoute
+
+ROUTES: list[BaseRoute] = []

@@ -1,0 +1,1 @@
+"""Zoom: OAuth, cloud recordings, downloads from a second host, webhooks."""
