@@ -22,8 +22,9 @@ async def test_jobs_come_newest_first_and_page_by_page(gateway: Gateway) -> None
     assert [job["id"] for job in first["jobs"] + second["jobs"]] == made[::-1]
     assert second["next_before"] is None
     assert set(first["jobs"][0]) == {
-        "id", "source_app", "trigger", "title", "status", "found", "imported", "duplicates", "failed", "skipped",
-        "open", "version", "created_at", "started_at", "ended_at",
+        "id", "source_app", "account_id", "trigger", "title", "status", "found", "imported", "duplicates", "failed",
+        "skipped", "open", "seen", "code", "message", "version", "created_at", "started_at", "ended_at",
+        "cancel_requested_at",
     }  # fmt: skip
     assert [job["title"] for job in first["jobs"]] == ["support", "hiring"]
 

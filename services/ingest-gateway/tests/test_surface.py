@@ -13,7 +13,7 @@ from tests.support.gateway import Gateway, settings_for
 
 from ingest_gateway import asyncapi
 from ingest_gateway.app import create_app
-from pipeline_contracts import TOPICS
+from pipeline_contracts import ALL_TOPICS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -123,7 +123,10 @@ async def test_openapi_names_every_route_with_its_problems(gateway: Gateway) -> 
 
     assert {path for _, path in operations} >= {
         "/api/users", "/api/session", "/api/me", "/api/usage", "/api/tokens", "/api/imports/file", "/api/jobs",
-        "/api/jobs/{job_id}", "/api/failures/{item_id}/retry", "/api/recordings", "/api/events", "/asyncapi",
+        "/api/jobs/{job_id}", "/api/jobs/{job_id}/cancel", "/api/failures", "/api/failures/items",
+        "/api/failures/retry", "/api/failures/{item_id}/retry", "/api/recordings", "/api/events", "/asyncapi",
+        "/api/sources", "/api/sources/{source}/connect", "/oauth/{source}/callback", "/api/accounts/{account_id}",
+        "/api/accounts/{account_id}/sync", "/api/imports/url", "/webhooks/{source}", "/webhooks/{source}/{account_id}",
     }  # fmt: skip
     for operation in operations.values():
         assert operation["summary"]
@@ -138,7 +141,8 @@ async def test_asyncapi_describes_every_topic_with_schemas_that_are_some(gateway
     document = (await gateway.anonymous().get("/asyncapi")).json()
 
     assert document["asyncapi"] == "3.0.0"
-    assert set(document["channels"]) == {topic.name for topic in TOPICS}
+    assert set(document["channels"]) == {topic.name for topic in ALL_TOPICS}
+    assert document["channels"]["import.fetch"]["address"].endswith("import.fetch.{source}")
     assert all(channel["address"].startswith(gateway.stack.prefix) for channel in document["channels"].values())
     for schema in document["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)

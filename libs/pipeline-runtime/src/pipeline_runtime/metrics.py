@@ -43,7 +43,23 @@ RECONCILED = Counter("callvault_reconciled_total", "What the reconciler had to m
 JOBS_OPEN = Gauge("callvault_jobs_open", "Jobs that have not ended", ["source"])
 UPLOADS = Counter("callvault_uploads_total", "Uploads, by how they were answered", ["answer"])
 UPLOAD_BYTES = Counter("callvault_upload_bytes_total", "Bytes taken in")
+DELIVERIES = Counter(
+    "callvault_webhook_deliveries_total", "Webhooks received, by how they were answered", ["source", "answer"]
+)
 REQUEST_SECONDS = Histogram(
     "callvault_request_seconds", "HTTP requests", ["route", "method", "status"], buckets=SECONDS
 )
 STREAMS = Gauge("callvault_event_streams", "Open event streams")
+SOURCE_REQUESTS = Counter(
+    "callvault_source_requests_total", "Requests to a source, by how they were answered", ["source", "answer"]
+)
+SOURCE_WAIT_SECONDS = Counter(
+    "callvault_source_wait_seconds_total", "Seconds that a source's limits made us wait", ["source"]
+)
+TOKEN_REFRESHES = Counter(
+    "callvault_token_refreshes_total", "Refreshes of access tokens", ["source", "outcome"]
+)
+LISTED = Counter("callvault_listed_total", "Calls in a source's listings, by what they were", ["source", "outcome"])
+WEBHOOKS = Counter(
+    "callvault_webhooks_total", "Webhooks, by what became of them for each account", ["source", "outcome"]
+)

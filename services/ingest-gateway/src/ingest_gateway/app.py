@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 
 import httpx
 from fastapi import FastAPI
@@ -15,14 +16,31 @@ from ingest_gateway.deps import Deps
 from ingest_gateway.envelope import BodyLimit, Envelope
 from ingest_gateway.hub import Hub
 from ingest_gateway.identities import make_identities
+from ingest_gateway.manifests import Manifests
 from ingest_gateway.messages import SERVICE
 from ingest_gateway.news_reader import NewsReader
 from ingest_gateway.openapi import describe
 from ingest_gateway.passwords import Passwords
 from ingest_gateway.problems import HANDLERS
-from ingest_gateway.routes import documents, events, failures, imports, jobs, me, recordings, sessions
+from ingest_gateway.routes import (
+    accounts,
+    consents,
+    documents,
+    events,
+    failures,
+    imports,
+    jobs,
+    links,
+    me,
+    recordings,
+    sessions,
+    sources,
+    webhooks,
+)
+from ingest_gateway.schedule import Schedule
 from ingest_gateway.settings import GatewaySettings
 from ingest_gateway.sweeper import Sweeper
+from ingest_gateway.webhook_keys import WebhookKeys
 from pipeline_runtime.database import make_engine, ping
 from pipeline_runtime.kafka import Publisher
 from pipeline_runtime.outbox import Relay
@@ -30,7 +48,10 @@ from pipeline_runtime.service import check, health_routes, running
 from pipeline_runtime.storage import Storage
 
 IDENTITY_PROVIDER_SECONDS = 5.0
-ROUTERS = (sessions, me, imports, jobs, failures, recordings, events, documents)
+ROUTERS = (
+    sessions, me, sources, consents, accounts, imports, links, jobs, failures, recordings, events, webhooks,
+    documents,
+)  # fmt: skip
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:
@@ -39,16 +60,21 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     intake = make_engine(settings.intake_database_url, app=f"{SERVICE}-intake")
     publisher = Publisher(settings, app=SERVICE)
     client = httpx.AsyncClient(timeout=IDENTITY_PROVIDER_SECONDS)
+    relay = Relay(intake, publisher, service=SERVICE)
+    manifests = Manifests(settings)
     deps = Deps(
         settings=settings,
         web=web,
         intake=intake,
-        relay=Relay(intake, publisher, service=SERVICE),
+        relay=relay,
         storage=Storage(settings.storage_url),
         callers=Callers(intake, make_identities(settings, client), settings.public_url),
         passwords=Passwords(),
         attempts=Attempts(),
         hub=Hub(),
+        manifests=manifests,
+        schedule=Schedule(relay, manifests, timedelta(seconds=settings.sync_every_seconds)),
+        webhook_keys=WebhookKeys(settings.webhook_keys),
     )
     reader = NewsReader(settings, deps.hub)
     app = FastAPIOffline(  # FastAPI, with the documents' page served from here
@@ -61,11 +87,12 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         "intake": check(lambda: ping(intake)),
         "kafka": check(publisher.ping),
         "news": reader.check,
+        "manifests": manifests.check,
     }
     app.router.routes.extend(health_routes(checks))
     for module in ROUTERS:
         app.include_router(module.router)
-    app.add_middleware(BodyLimit, own=frozenset({imports.PATH}))
+    app.add_middleware(BodyLimit, own=(imports.PATH, webhooks.PREFIX))
     app.add_middleware(Envelope, secure=settings.is_https)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
@@ -86,7 +113,11 @@ def _lifespan(
             await publisher.start()
             stack.push_async_callback(deps.relay.drain)
             sweeper = Sweeper(deps.storage, deps.intake)
-            for name, loop in (("relay", deps.relay.run), ("news", reader.run), ("sweeper", sweeper.run)):
+            loops = {
+                "relay": deps.relay.run, "news": reader.run, "manifests": deps.manifests.run,
+                "schedule": deps.schedule.run, "sweeper": sweeper.run,
+            }  # fmt: skip
+            for name, loop in loops.items():
                 await stack.enter_async_context(running(name, loop))
             yield
 

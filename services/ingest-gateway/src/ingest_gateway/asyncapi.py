@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from pipeline_contracts import TOPICS, Message, Topic
+from pipeline_contracts import ALL_TOPICS, Message, Topic
 
 _HEADERS: dict[str, Any] = {
     "type": "object",
@@ -28,7 +28,7 @@ _HEADERS: dict[str, Any] = {
 
 def document(prefix: str = "", version: str = "1") -> dict[str, Any]:
     """All channels; `prefix` goes before every topic's name."""
-    models = [model for topic in TOPICS for model in topic.messages]
+    models = [model for topic in ALL_TOPICS for model in topic.messages]
     _, schemas = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
     )
@@ -41,8 +41,8 @@ def document(prefix: str = "", version: str = "1") -> dict[str, Any]:
             "(binary mode). Any message may come twice, late or out of order.",
         },
         "defaultContentType": "application/json",
-        "channels": {topic.name: _channel(topic, prefix) for topic in TOPICS},
-        "operations": {topic.name: _operation(topic) for topic in TOPICS},
+        "channels": {topic.name: _channel(topic, prefix) for topic in ALL_TOPICS},
+        "operations": {topic.name: _operation(topic) for topic in ALL_TOPICS},
         "components": {
             "messages": {model.__name__: _message(model) for model in models},
             "schemas": {**schemas["$defs"], "CloudEventHeaders": _HEADERS},
@@ -52,16 +52,20 @@ def document(prefix: str = "", version: str = "1") -> dict[str, Any]:
 
 def _channel(topic: Topic, prefix: str) -> dict[str, Any]:
     names = [model.__name__ for model in topic.messages]
+    address = prefix + (topic.of_source("{source}").name if topic.per_source else topic.name)
+    keep = {"retention.ms": int(topic.keep.total_seconds() * 1000)}
+    settings = {"cleanup.policy": ["compact"]} if topic.compacted else keep
     writers, readers = ", ".join(topic.producers), ", ".join(topic.consumers)
     return {
-        "address": prefix + topic.name,
+        "address": address,
+        **({"parameters": {"source": {"description": "The source's name."}}} if topic.per_source else {}),
         "description": f"From {writers} to {readers}. Keyed by {topic.key}.",
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
         "bindings": {
             "kafka": {
-                "topic": prefix + topic.name,
+                "topic": address,
                 "partitions": topic.partitions,
-                "topicConfiguration": {"retention.ms": int(topic.keep.total_seconds() * 1000)},
+                "topicConfiguration": settings,
             }
         },
     }

@@ -12,8 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ingest_gateway.attempts import Attempts
 from ingest_gateway.callers import COOKIE, Caller, Callers
 from ingest_gateway.hub import Hub
+from ingest_gateway.manifests import Manifests
 from ingest_gateway.passwords import Passwords
+from ingest_gateway.schedule import Schedule
 from ingest_gateway.settings import GatewaySettings
+from ingest_gateway.webhook_keys import WebhookKeys
 from pipeline_runtime.outbox import Relay
 from pipeline_runtime.storage import Storage
 
@@ -36,6 +39,9 @@ class Deps:
     passwords: Passwords
     attempts: Attempts
     hub: Hub
+    manifests: Manifests
+    schedule: Schedule
+    webhook_keys: WebhookKeys
 
 
 def get_deps(request: Request) -> Deps:

@@ -94,16 +94,16 @@ def _route(scope: Scope) -> str:
 
 
 class BodyLimit:
-    """Refuses bodies over a limit, but for the paths that have one of their own."""
+    """Refuses bodies over a limit, but below the paths that have one of their own."""
 
-    def __init__(self, app: ASGIApp, *, own: frozenset[str], limit: int = JSON_LIMIT_BYTES) -> None:
+    def __init__(self, app: ASGIApp, *, own: tuple[str, ...], limit: int = JSON_LIMIT_BYTES) -> None:
         self._app = app
         self._own = own
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count the bytes as the app reads them."""
-        if scope["type"] != "http" or scope["path"] in self._own:
+        if scope["type"] != "http" or scope["path"].startswith(self._own):
             await self._app(scope, receive, send)
             return
         read = 0

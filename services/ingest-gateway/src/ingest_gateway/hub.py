@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from ingest_gateway.problems import TOO_MANY_STREAMS
-from pipeline_contracts import ImportActivity, JobProgress
+from pipeline_contracts import ImportActivity, JobProgress, SourceChanged
 from pipeline_runtime import metrics
 
 QUEUED_AT_MOST = 500
 STREAMS_OF_ONE_OWNER = 20
 
-News = JobProgress | ImportActivity
+News = JobProgress | ImportActivity | SourceChanged
 
 
 class Cut(Exception):
@@ -79,7 +79,7 @@ class Hub:
             if not self._listeners[owner]:
                 del self._listeners[owner]
 
-    def has(self, owner: UUID) -> bool:
+    def has(self, owner: UUID | None) -> bool:
         """Whether anybody listens."""
         return owner in self._listeners
 

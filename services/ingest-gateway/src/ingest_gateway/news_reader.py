@@ -1,4 +1,4 @@
-"""Reads progress and activity from Kafka for this process alone: without a group, from the end."""
+"""Reads progress, activity and changed accounts for this process alone: without a group, from the end."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from ingest_gateway.hub import Hub
 from pipeline_contracts import (
     IMPORT_ACTIVITY,
     IMPORT_PROGRESS,
+    SOURCE_CHANGED,
     ImportActivity,
     JobProgress,
+    SourceChanged,
     Unreadable,
     decode,
 )
@@ -33,9 +35,8 @@ class NewsReader:
     def __init__(self, settings: KafkaSettings, hub: Hub) -> None:
         self._settings = settings
         self._hub = hub
-        self._topics = {
-            settings.kafka_topic_prefix + topic.name: topic for topic in (IMPORT_PROGRESS, IMPORT_ACTIVITY)
-        }
+        topics = (IMPORT_PROGRESS, IMPORT_ACTIVITY, SOURCE_CHANGED)
+        self._topics = {settings.kafka_topic_prefix + topic.name: topic for topic in topics}
         self._is_reading = False
 
     async def run(self) -> None:
@@ -74,17 +75,23 @@ class NewsReader:
             await consumer.stop()
 
     def _tell(self, record: Any) -> None:
-        try:
-            owner = UUID((record.key or b"").decode())
-        except ValueError:
-            log.warning("news.unreadable", reason="key", topic=record.topic)
-            return
-        if not self._hub.has(owner):
+        is_of_owner = self._topics[record.topic] is not SOURCE_CHANGED  # that one is keyed by account
+        if is_of_owner and not self._hub.has(_owner_in(record.key)):
             return
         try:
             news = decode(self._topics[record.topic], record.value, record.headers)
         except Unreadable as error:
             log.warning("news.unreadable", reason=error.reason, topic=record.topic)
             return
-        assert isinstance(news, JobProgress | ImportActivity)
-        self._hub.tell(owner, news)
+        assert isinstance(news, JobProgress | ImportActivity | SourceChanged)
+        owner = news.owner_user_id if isinstance(news, SourceChanged) else _owner_in(record.key)
+        if owner is not None:
+            self._hub.tell(owner, news)
+
+
+def _owner_in(key: bytes | None) -> UUID | None:
+    try:
+        return UUID((key or b"").decode())
+    except ValueError:
+        log.warning("news.unreadable", reason="key")
+        return None

@@ -88,6 +88,17 @@ UPLOAD_STALLED = Answer(408, "upload_stalled", "No bytes came for a minute. Uplo
 USER_EXISTS = Answer(409, "user_exists", "There is a user with this e-mail address already.")
 NOT_FAILED = Answer(409, "not_failed", "This item has not failed, so there is nothing to retry.")
 QUOTA_USED_UP = Answer(409, "quota_exceeded", "This month's imports are used up.")
+NO_SUCH_SOURCE = Answer(404, "no_such_source", "There is no such source.")
+METHOD_NOT_OFFERED = Answer(409, "method_not_offered", "This source is not connected in that way.")
+SOURCE_NOT_CONFIGURED = Answer(
+    409, "source_not_configured", "This source is not set up on this installation. Ask your administrator."
+)
+ACCOUNT_PAUSED = Answer(409, "account_paused", "This account is paused. Resume it first.")
+RECONNECT_NEEDED = Answer(409, "reconnect_needed", "This account has to be connected again first.")
+ACCOUNT_DISCONNECTED = Answer(
+    409, "account_disconnected", "This account is disconnected. Connect it again first."
+)
+JOB_ENDED = Answer(409, "job_ended", "This import has ended already.")
 BODY_TOO_LARGE = Answer(413, "body_too_large", "The request is larger than this address takes.")
 NOT_MULTIPART = Answer(415, "not_multipart", "Send the file as multipart/form-data.")
 INVALID_REQUEST = Answer(422, "invalid_request", "The request does not fit this address.")
@@ -98,11 +109,22 @@ INVALID_FILENAME = Answer(
     422, "invalid_filename", "The file's name has path separators or control characters. Rename the file."
 )
 INVALID_FIELD = Answer(422, "invalid_field", "A field of the form cannot be read.")
+MISSING_KEY = Answer(422, "missing_key", "Send the API key in the field `api_key`.")
+UNKNOWN_OPTION = Answer(422, "unknown_option", "This source has no such option.")
+UNSUPPORTED_LINK = Answer(422, "unsupported_link", "No source takes this link.")
+INVALID_SIGNATURE = Answer(401, "invalid_signature", "The webhook's signature is not valid.")
+BODY_STALLED = Answer(408, "body_stalled", "The rest of the request did not come in time.")
+TOO_MANY_CONNECTS = Answer(
+    429, "too_many_connects", "Too many attempts at connecting are under way. Try again in some minutes."
+)
 TOO_MANY_ATTEMPTS = Answer(429, "too_many_attempts", "Too many attempts. Try again in some minutes.")
 TOO_MANY_STREAMS = Answer(429, "too_many_streams", "You have too many event streams open. Close some.")
 INTERNAL_ERROR = Answer(500, "internal_error", "Something went wrong on our side. Try again.")
 IDENTITY_PROVIDER_UNAVAILABLE = Answer(
     503, "identity_provider_unavailable", "The identity provider does not answer. Try again in a minute."
+)
+SOURCE_NOT_RUNNING = Answer(
+    503, "source_not_running", "The connector of this source is not running. Try again in some minutes."
 )
 UNAVAILABLE = Answer(503, "unavailable", "The database does not answer. Try again in a moment.")
 STORAGE_UNAVAILABLE = Answer(

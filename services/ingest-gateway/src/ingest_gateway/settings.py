@@ -25,6 +25,9 @@ class GatewaySettings(ServiceSettings):
     auth_jwt_secret: SecretStr | None = None
     auth_jwt_issuer: str | None = None
     auth_jwt_audience: str = "authenticated"
+    webhook_keys: SecretStr | None = None
+    """Fernet keys with commas between, the same as the connectors': webhook secrets lie under them."""
+    sync_every_seconds: float = Field(default=3600, ge=1)
     upload_limit_bytes: int = Field(default=500 * 1024 * 1024, gt=0)
 
     @model_validator(mode="after")

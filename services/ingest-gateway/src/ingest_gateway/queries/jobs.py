@@ -8,21 +8,22 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 # The title is that of the first call found: most jobs of uploads have only one.
-_JOB = """
-SELECT j.id, j.source_app, j.trigger, j.status, j.found, j.imported, j.duplicates, j.failed, j.skipped, j.open,
-    j.version, j.created_at, j.started_at, j.ended_at,
+JOB = """
+SELECT j.id, j.source_app, j.account_id, j.trigger, j.status, j.found, j.imported, j.duplicates, j.failed,
+    j.skipped, j.open, j.seen, j.code, j.message, j.version, j.created_at, j.started_at, j.ended_at,
+    j.cancel_requested_at,
     (SELECT i.title FROM sync_job_items i WHERE i.job_id = j.id ORDER BY i.created_at, i.id LIMIT 1) AS title
 FROM sync_jobs j
 """
-_PAGE = text(f"""{_JOB}
+_PAGE = text(f"""{JOB}
 WHERE CAST(:before AS uuid) IS NULL
    OR (j.created_at, j.id) < (SELECT b.created_at, b.id FROM sync_jobs b WHERE b.id = :before)
 ORDER BY j.created_at DESC, j.id DESC LIMIT :limit
 """)
-_RECENT = text(f"""{_JOB}
+_RECENT = text(f"""{JOB}
 WHERE j.ended_at IS NULL OR j.ended_at > now() - interval '1 hour' ORDER BY j.created_at DESC, j.id DESC
 """)
-_ONE = text(f"{_JOB} WHERE j.id = :job")
+_ONE = text(f"{JOB} WHERE j.id = :job")
 _ITEMS = text("""
 SELECT id, external_id, title, status, code, message, retryable, attempt, recording_id, retry_at, ended_at
 FROM sync_job_items WHERE job_id = :job ORDER BY created_at, id

@@ -19,7 +19,8 @@ SEND_SECONDS = 30.0
 DRAIN_SECONDS = 3.0
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Events: `snapshot` ({jobs}), `progress` (JobProgress), `activity` (ImportActivity).",
+        "description": "Events: `snapshot` ({jobs, accounts}), `progress` (JobProgress), "
+        "`activity` (ImportActivity), `source` (SourceChanged).",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
 }

@@ -119,11 +119,14 @@ class Accepted(BaseModel):
 class Job(BaseModel):
     """An import. found = imported + duplicates + failed + skipped + open, always.
 
-    `version` grows with every change; `title` is that of the first call found.
+    `seen` calls were found again and are not counted; nothing found and nothing failed is "nothing new".
+    `code` and `message` say why not everything could be looked for. `version` grows with every change;
+    `title` is that of the first call found.
     """
 
     id: UUID
     source_app: str
+    account_id: UUID | None
     trigger: str
     title: str | None
     status: JobStatus
@@ -133,10 +136,14 @@ class Job(BaseModel):
     failed: int
     skipped: int
     open: int
+    seen: int
+    code: str | None
+    message: str | None
     version: int
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    cancel_requested_at: datetime | None
 
 
 class Item(BaseModel):
@@ -168,10 +175,22 @@ class Jobs(BaseModel):
     next_before: UUID | None
 
 
+class AccountState(BaseModel):
+    """How a connected account stands."""
+
+    id: UUID
+    source_app: str
+    version: int
+    status: Literal["active", "paused", "error", "disconnected"]
+    reason: str | None
+    email: str | None
+
+
 class Snapshot(BaseModel):
-    """What an event stream begins with: open jobs, and those that ended in the last hour."""
+    """What an event stream begins with: open jobs and those that ended in the last hour, all accounts."""
 
     jobs: list[Job]
+    accounts: list[AccountState]
 
 
 class Recording(BaseModel):

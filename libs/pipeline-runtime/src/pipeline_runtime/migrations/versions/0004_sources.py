@@ -52,6 +52,7 @@ CREATE TABLE import_sources (
     last_sync_at        timestamptz,
     next_sync_at        timestamptz,
     synced_through      timestamptz,                    -- everything older has been listed; NULL: nothing yet
+    checked_at          timestamptz,                    -- when the last days were last gone through whole
     created_at          timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT one_card_per_account UNIQUE (user_id, source_app, provider_account_id)
 );
@@ -109,16 +110,19 @@ CREATE TABLE webhook_inbox (
     account_id  uuid,                             -- named by the address, where each account has its own
     delivery_id text NOT NULL CHECK (length(delivery_id) <= 512),
     body        bytea,                            -- NULL: erased
+    has_body    boolean NOT NULL GENERATED ALWAYS AS (body IS NOT NULL) STORED,  -- for whom may not read it
     headers     jsonb NOT NULL DEFAULT '{}',
     received_at timestamptz NOT NULL DEFAULT now(),
     state       text NOT NULL DEFAULT 'stored' CHECK (state IN ('stored', 'resolved', 'held', 'unknown')),
     CONSTRAINT each_delivery_once UNIQUE (source_app, delivery_id)
 );
 CREATE INDEX webhook_inbox_stored ON webhook_inbox (source_app, received_at) WHERE state = 'stored';
-CREATE INDEX webhook_inbox_bodies ON webhook_inbox (received_at) WHERE body IS NOT NULL;
+CREATE INDEX webhook_inbox_bodies ON webhook_inbox (received_at) WHERE has_body;
+CREATE INDEX webhook_inbox_received ON webhook_inbox (received_at);
 CREATE TABLE webhook_held (
     inbox_id   uuid NOT NULL REFERENCES webhook_inbox ON DELETE CASCADE,
     account_id uuid NOT NULL REFERENCES import_sources ON DELETE CASCADE,
+    asked_at   timestamptz,   -- when it was last asked for again
     PRIMARY KEY (inbox_id, account_id)
 );
 CREATE INDEX webhook_held_account ON webhook_held (account_id);
@@ -175,8 +179,8 @@ GRANT EXECUTE ON FUNCTION admit(uuid, jsonb, boolean), reopen(uuid[]) TO callvau
 GRANT SELECT ON import_sources TO callvault_web;
 GRANT UPDATE (is_active, status, reason, generation, version, options, next_sync_at) ON import_sources TO callvault_web;
 GRANT SELECT (id, user_id, source_app, email, is_active, status, reason, version, options, last_sync_at, next_sync_at,
-    created_at) ON import_sources TO callvault_intake;
-GRANT UPDATE (next_sync_at) ON import_sources TO callvault_intake;
+    checked_at, created_at) ON import_sources TO callvault_intake;
+GRANT UPDATE (next_sync_at, checked_at) ON import_sources TO callvault_intake;
 GRANT SELECT, INSERT, UPDATE ON import_sources TO callvault_connector;
 
 GRANT SELECT (id, user_id, session_hash, source_app, method, state_hash, status, reason, account_id, redirect_uri,
@@ -184,7 +188,9 @@ GRANT SELECT (id, user_id, session_hash, source_app, method, state_hash, status,
 GRANT INSERT (id, user_id, session_hash, source_app, method, state_hash, pkce_verifier_sealed, secret_sealed, status,
     redirect_uri, options) ON connect_attempts TO callvault_web;
 GRANT UPDATE (status, reason, secret_sealed) ON connect_attempts TO callvault_web;
-GRANT SELECT (id, user_id, source_app, state_hash, status, created_at, expires_at) ON connect_attempts TO callvault_intake;
+GRANT SELECT (id, user_id, session_hash, source_app, method, state_hash, status, created_at, expires_at)
+    ON connect_attempts TO callvault_intake;
+GRANT DELETE ON connect_attempts TO callvault_intake;
 GRANT UPDATE (status, reason, secret_sealed, pkce_verifier_sealed) ON connect_attempts TO callvault_intake;
 GRANT SELECT, UPDATE ON connect_attempts TO callvault_connector;
 
@@ -193,10 +199,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON source_credentials TO callvault_connecto
 GRANT SELECT (source_app, account_id, secret) ON webhook_secrets TO callvault_intake;
 GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_secrets TO callvault_connector;
 
-GRANT SELECT (id, source_app, account_id, delivery_id, received_at, state), INSERT ON webhook_inbox TO callvault_intake;
+GRANT SELECT (id, source_app, account_id, delivery_id, has_body, received_at, state), INSERT, DELETE
+    ON webhook_inbox TO callvault_intake;
 GRANT UPDATE (body) ON webhook_inbox TO callvault_intake;
 GRANT SELECT, UPDATE ON webhook_inbox TO callvault_connector;
 GRANT SELECT ON webhook_held TO callvault_web, callvault_intake;
+GRANT UPDATE (asked_at) ON webhook_held TO callvault_intake;
 GRANT SELECT, INSERT, DELETE ON webhook_held TO callvault_connector;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON provider_budgets TO callvault_connector;
@@ -236,9 +244,9 @@ POLICIES = (
     ("webhook_held", "callvault_intake", "true"),
     ("webhook_held", "callvault_connector", f"account_id IN (SELECT id FROM import_sources WHERE {OWN})"),
     ("provider_budgets", "callvault_connector", OWN),
-    ("sync_jobs", "callvault_intake", "account_id IS NOT NULL"),
+    ("sync_jobs", "callvault_intake", "source_app <> 'file_upload'"),
     ("sync_jobs", "callvault_connector", OWN),
-    ("sync_job_items", "callvault_intake", "account_id IS NOT NULL"),
+    ("sync_job_items", "callvault_intake", "source_app <> 'file_upload'"),
     ("sync_job_items", "callvault_connector", OWN),
     ("tasks", "callvault_connector",
      "kind IN ('discover:' || (SELECT connector_source()), 'fetch:' || (SELECT connector_source()))"),
