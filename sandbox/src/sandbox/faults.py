@@ -10,11 +10,12 @@ from fnmatch import fnmatch
 from itertools import count
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from starlette.responses import JSONResponse, Response
 
 from sandbox.answers import Broken, Cut, html_error, shortened
 from sandbox.clock import iso
+from sandbox.presets import PRESETS
 
 Proceed = Callable[[], Awaitable[Response]]
 Act = Callable[["Action"], Awaitable[Any]]
@@ -49,12 +50,22 @@ class RetryAfter(Strict):
 
 
 class Answer(Strict):
-    """An answer instead of the real one. Without a body, 5xx are HTML pages as balancers send them."""
+    """An answer instead of the real one, or the name of a preset. Without a body it is an HTML page."""
 
     status: int
     body: Any = None
     headers: dict[str, str] = Field(default_factory=dict)
     retry_after: RetryAfter | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        """A string names one of the presets."""
+        if isinstance(given, str):
+            if given not in PRESETS:
+                raise ValueError(f"no preset {given}: there are {', '.join(PRESETS)}")
+            return PRESETS[given]
+        return given
 
     def response(self) -> Response:
         """A string body is sent as it is, everything else as JSON."""

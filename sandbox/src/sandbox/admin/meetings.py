@@ -142,7 +142,7 @@ def _made(world: World, added: Added, number: int) -> Meeting:
     people = [USERS[added.host].person, *(_person(name) for name in added.people)]
     names = [person.name for person in people]
     lines = script.timed(added.lines) if added.lines else script.dialogue(added.plot, names, added.asides, rng)
-    firm = next((FIRMS[p.domain] for p in people if p.domain in FIRMS), "the board")
+    firm = next((FIRMS[p.domain] for p in people if p.domain in FIRMS), "Larkfield")
     meeting = Meeting(
         id=added.id or catalogue.new_id(added.source, rng),
         source=added.source,

@@ -85,7 +85,7 @@ def _meetings(seed: int) -> list[Meeting]:
 def make(row: dict[str, Any], rng: random.Random, number: int) -> Meeting:
     """A meeting from a row of meetings.json (or an admin call); `number` keeps ids apart."""
     people = [USERS[row["host"]].person, *(_person(who) for who in row["who"].split())]
-    firm = next((FIRMS[p.domain] for p in people if p.domain in FIRMS), "the board")
+    firm = next((FIRMS[p.domain] for p in people if p.domain in FIRMS), "Larkfield")
     started = STARTED.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=row["days"])
     plot: str = row["plot"]
     lines = dialogue(plot, [person.name for person in people], row["asides"], rng)
