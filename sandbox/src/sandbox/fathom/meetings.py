@@ -161,7 +161,8 @@ async def on_people(request: Request) -> Response:
         "teams": [{"name": group, "created_at": created} for group in sorted({u.group for u in colleagues})],
         "meeting_types": [],
     }
-    people = [{"name": u.name, "email": u.email, "created_at": created} for u in _members(request, colleagues)]
+    members = _members(request, colleagues)
+    people = [{"name": u.name, "email": u.email, "created_at": created, "status": "active"} for u in members]
     body = {"limit": 50, "next_cursor": None, "items": lists.get(kind, people)}
     return JSONResponse(body, headers=who.headers)
 
