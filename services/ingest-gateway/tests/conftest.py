@@ -12,6 +12,8 @@ from tests.support.gateway import MEGABYTE, Gateway, GatewayProcess, gateway_of,
 from tests.support.servers import Servers
 from tests.support.stack import Stack
 
+from .sources import WEBHOOK_KEY
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _plain_logs() -> None:
@@ -30,7 +32,8 @@ async def gateway_stack(running_servers: Servers) -> AsyncIterator[Stack]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def gateway(gateway_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gateway]:
-    async with gateway_of(gateway_stack, tmp_path_factory.mktemp("gateway")) as running:
+    folder = tmp_path_factory.mktemp("gateway")
+    async with gateway_of(gateway_stack, folder, webhook_keys=WEBHOOK_KEY.decode()) as running:
         yield running
 
 

@@ -196,7 +196,7 @@ GRANT SELECT, UPDATE ON connect_attempts TO callvault_connector;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON source_credentials TO callvault_connector;
 
-GRANT SELECT (source_app, account_id, secret) ON webhook_secrets TO callvault_intake;
+GRANT SELECT (source_app, account_id, secret, created_at) ON webhook_secrets TO callvault_intake;
 GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_secrets TO callvault_connector;
 
 GRANT SELECT (id, source_app, account_id, delivery_id, has_body, received_at, state), INSERT, DELETE
