@@ -143,6 +143,39 @@ UNREADABLE_MESSAGE = Problem(
 FORBIDDEN_VAULT = Problem(
     "forbidden_vault", "You are not a member of the chosen vault. Choose another one.", retryable=False
 )
+SOURCE_UNAVAILABLE = Problem(
+    "source_unavailable", "The source does not answer. Retry in a few minutes.", retryable=True
+)
+SOURCE_RATE_LIMITED = Problem(
+    "source_rate_limited", "The source lets us ask no more for now. Retry later.", retryable=True
+)
+RECONNECT_NEEDED = Problem(
+    "reconnect_needed",
+    "The source no longer lets us in. Reconnect it: what is missing is then fetched by itself.",
+    retryable=True,
+)
+SOURCE_FORBIDDEN = Problem(
+    "source_forbidden",
+    "The source does not give this call to the connected account. Allow it there, then retry.",
+    retryable=True,
+)
+SOURCE_REFUSED = Problem(
+    "source_refused", "The source refused to hand this call out. Look at it there.", retryable=False
+)
+SOURCE_UNREADABLE = Problem(
+    "source_unreadable",
+    "The source's answer could not be read. Retry; if it fails again, tell your administrator.",
+    retryable=True,
+)
+ADDRESS_REFUSED = Problem(
+    "address_refused", "The address leads to a place that is not public. Use another link.", retryable=False
+)
+DOWNLOAD_INCOMPLETE = Problem(
+    "download_incomplete", "The recording came in only in part. Retry in a few minutes.", retryable=True
+)
+DOWNLOAD_TOO_LARGE = Problem(
+    "download_too_large", "The recording is larger than allowed. Upload its sound alone.", retryable=False
+)
 LOST = Problem("lost", "The import got lost on its way. Retry it.", retryable=True)
 INTERNAL_ERROR = Problem(
     "internal_error",
@@ -175,8 +208,20 @@ CATALOGUE: dict[str, Problem] = {
         INVALID_RECORD,
         UNREADABLE_MESSAGE,
         FORBIDDEN_VAULT,
+        SOURCE_UNAVAILABLE,
+        SOURCE_RATE_LIMITED,
+        RECONNECT_NEEDED,
+        SOURCE_FORBIDDEN,
+        SOURCE_REFUSED,
+        SOURCE_UNREADABLE,
+        ADDRESS_REFUSED,
+        DOWNLOAD_INCOMPLETE,
+        DOWNLOAD_TOO_LARGE,
         LOST,
         INTERNAL_ERROR,
     )
 }
-"""Every code that an item can fail with, in the order of its way through the pipeline."""
+"""Every code of ours that an item can fail with. A connector may have problems of its own besides."""
+
+NOT_BY_ITSELF = frozenset({QUOTA_EXCEEDED.code, RECONNECT_NEEDED.code})
+"""Retryable, but not by waiting: a user has to do something first."""

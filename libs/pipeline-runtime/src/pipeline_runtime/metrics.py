@@ -59,7 +59,9 @@ SOURCE_WAIT_SECONDS = Counter(
 TOKEN_REFRESHES = Counter(
     "callvault_token_refreshes_total", "Refreshes of access tokens", ["source", "outcome"]
 )
-LISTED = Counter("callvault_listed_total", "Calls in a source's listings, by what they were", ["source", "outcome"])
+LISTED = Counter(
+    "callvault_listed_total", "Calls in a source's listings, by what they were", ["source", "outcome"]
+)
 WEBHOOKS = Counter(
     "callvault_webhooks_total", "Webhooks, by what became of them for each account", ["source", "outcome"]
 )

@@ -31,57 +31,66 @@ CHANNEL = "callvault_tasks"
 log = structlog.get_logger()
 
 _ADD = text("""
-INSERT INTO tasks (kind, job_id, item_id, part, owner_user_id, attempt, payload)
-SELECT :kind, i.job_id, i.id, :part, i.owner_user_id, i.attempt, CAST(:payload AS jsonb)
+INSERT INTO tasks (kind, job_id, item_id, part, owner_user_id, account_id, priority, attempt, payload)
+SELECT :kind, i.job_id, i.id, :part, i.owner_user_id, CAST(:account AS uuid), :priority, i.attempt,
+    CAST(:payload AS jsonb)
 FROM sync_job_items i
 WHERE i.id = :item AND i.job_id = :job AND i.attempt = :attempt AND i.status = 'found'
 ON CONFLICT ON CONSTRAINT one_task_per_part DO NOTHING
 RETURNING id
 """)
 _NOTIFY = text("SELECT pg_notify(:channel, :kind)")
-_CLAIM = text("""
+_CLAIM = """
 WITH running AS (
     SELECT owner_user_id, count(*) AS n FROM tasks WHERE kind = :kind AND lease_until > now() GROUP BY 1
 ), next AS (
     SELECT t.id FROM tasks t LEFT JOIN running r USING (owner_user_id)
     WHERE t.kind = :kind AND t.not_before <= now() AND (t.lease_until IS NULL OR t.lease_until <= now())
-      AND (t.sent_at IS NULL OR t.sent_at < now() - CAST(:resend AS interval))
+      AND (t.sent_at IS NULL OR t.sent_at < now() - CAST(:resend AS interval)) AND {rule}
     ORDER BY t.priority, coalesce(r.n, 0), t.id
     LIMIT 1 FOR UPDATE OF t SKIP LOCKED
 )
 UPDATE tasks t SET lease_until = now() + CAST(:lease AS interval), leased_by = :worker, tries = tries + 1,
     sent_at = NULL
 FROM next WHERE t.id = next.id
-RETURNING t.id, t.kind, t.job_id, t.item_id, t.part, t.owner_user_id, t.attempt, t.tries, t.payload
-""")
-_RENEW = text("""
-UPDATE tasks SET lease_until = now() + CAST(:lease AS interval)
-WHERE id = :id AND leased_by = :worker AND lease_until > now() RETURNING id
-""")
+RETURNING t.id, t.kind, t.job_id, t.item_id, t.part, t.owner_user_id, t.attempt, t.tries, t.payload,
+    t.account_id, t.priority
+"""
+_RENEW = """
+UPDATE tasks t SET lease_until = now() + CAST(:lease AS interval)
+WHERE id = :id AND leased_by = :worker AND lease_until > now() AND {rule} RETURNING id
+"""
 _SENT = text("""
 UPDATE tasks SET sent_at = now(), lease_until = NULL, leased_by = NULL
 WHERE id = :id AND leased_by = :worker RETURNING id
 """)
 _LATER = text("""
-UPDATE tasks SET not_before = now() + CAST(:wait AS interval), lease_until = NULL, leased_by = NULL
+UPDATE tasks SET not_before = now() + CAST(:wait AS interval), lease_until = NULL, leased_by = NULL,
+    tries = tries - CAST(:uncounted AS integer)
 WHERE id = :id AND leased_by = :worker RETURNING id
 """)
+_DONE = text("DELETE FROM tasks WHERE id = :id AND leased_by = :worker RETURNING id")
 _WAITING = text("SELECT count(*) FROM tasks WHERE kind = :kind AND lease_until IS NULL AND sent_at IS NULL")
 
 
 @dataclass(frozen=True)
 class Task:
-    """A leased row. `tries` counts this one; `payload` is the ticket's message."""
+    """A leased row. `tries` counts this one; `payload` is the ticket's message.
+
+    `item_id` is None for work on a whole job; `priority` is 0 for live, 1 for backfill.
+    """
 
     id: int
     kind: str
     job_id: UUID
-    item_id: UUID
+    item_id: UUID | None
     part: int
     owner_user_id: UUID
     attempt: int
     tries: int
     payload: dict[str, Any]
+    account_id: UUID | None = None
+    priority: int = 0
 
 
 class LeaseLost(Exception):
@@ -90,30 +99,43 @@ class LeaseLost(Exception):
 
 async def add(
     connection: AsyncConnection, *, kind: str, job: UUID, item: UUID, attempt: int, payload: dict[str, Any],
-    part: int = 0,
+    part: int = 0, account: UUID | None = None, priority: int = 0,
 ) -> bool:  # fmt: skip
     """Make the row of a ticket. False where it is there already, or the item is not open at that attempt."""
     values = {"kind": kind, "job": job, "item": item, "attempt": attempt, "part": part}
+    values |= {"account": account, "priority": priority}
     made = await connection.scalar(_ADD, {**values, "payload": json.dumps(payload)})
     if made is not None:
-        await connection.execute(_NOTIFY, {"channel": CHANNEL, "kind": kind})
+        await notify(connection, kind)
     return made is not None
 
 
-class Worker:
-    """One worker's hold on the tasks of a kind. Its leases carry its own id."""
+async def notify(connection: AsyncConnection, kind: str) -> None:
+    """Ring the bells of this kind when the transaction commits."""
+    await connection.execute(_NOTIFY, {"channel": CHANNEL, "kind": kind})
 
-    def __init__(self, engine: AsyncEngine, kind: str, *, lease: timedelta = LEASE) -> None:
+
+class Worker:
+    """One worker's hold on the tasks of a kind. Its leases carry its own id.
+
+    `rule` is a condition on a task `t`, in SQL: others are not taken, and whoever holds one loses it.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, kind: str, *, lease: timedelta = LEASE, rule: str = "true"
+    ) -> None:
         self.kind = kind
         self.lease = lease
         self._engine = engine
         self._id = uuid4()
+        self._claim = text(_CLAIM.format(rule=rule))
+        self._renew = text(_RENEW.format(rule=rule))
 
     async def claim(self) -> Task | None:
         """Take the next row: live before backfill, owners with less under way first, then the oldest."""
         values = {"kind": self.kind, "worker": self._id, "lease": self.lease, "resend": RESEND_AFTER}
         async with self._engine.begin() as connection:
-            row = (await connection.execute(_CLAIM, values)).one_or_none()
+            row = (await connection.execute(self._claim, values)).one_or_none()
         if row is None:
             return None
         metrics.TASKS_TAKEN.labels(self.kind).inc()
@@ -123,9 +145,13 @@ class Worker:
         """The result is with Kafka. Raises LeaseLost where the row is no longer ours."""
         await self._change(_SENT, task)
 
-    async def later(self, task: Task, wait: timedelta) -> None:
-        """Try again after a wait. Raises LeaseLost where the row is no longer ours."""
-        await self._change(_LATER, task, wait=wait)
+    async def later(self, task: Task, wait: timedelta, *, counted: bool = True) -> None:
+        """Try again after a wait; not `counted` where it was nobody's fault. Raises LeaseLost."""
+        await self._change(_LATER, task, wait=wait, uncounted=0 if counted else 1)
+
+    async def done(self, task: Task) -> None:
+        """Remove the row: nothing of it is left to do. Raises LeaseLost where it is no longer ours."""
+        await self._change(_DONE, task)
 
     async def waiting(self) -> int:
         """How many rows nobody works on."""
@@ -174,7 +200,7 @@ class Worker:
             begun = loop.time()
             try:
                 async with asyncio.timeout_at(give_up):
-                    await self._change(_RENEW, task, lease=self.lease)
+                    await self._change(self._renew, task, lease=self.lease)
                 give_up = begun + 2 * third
             except LeaseLost:
                 return

@@ -1,0 +1,109 @@
+"""How often a source may be asked, counted in the database for all replicas together.
+
+A bucket holds a quarter of what is allowed and fills steadily with the rest, so that no window of
+the provider's sees more than it allows. A fifth of it is kept for live items.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from pipeline_runtime import metrics
+from pipeline_runtime.connectors.values import Budget, Manifest
+from pipeline_runtime.failures import SOURCE_RATE_LIMITED, Transient
+
+PATIENCE = 10.0
+"""Seconds that a call waits in place. Beyond, its task is put back and others have their turn."""
+_BURST = 0.25
+_KEPT_FOR_LIVE = 0.2
+_EVERYBODY = "app"
+GLOBAL = "global"
+
+_MAKE = text("""
+INSERT INTO provider_budgets (source_app, scope, bucket, tokens) VALUES (:source, :scope, :bucket, :capacity)
+ON CONFLICT DO NOTHING
+""")
+_DEBIT = text("""
+WITH now_full AS (
+    SELECT source_app, scope, bucket, blocked_until,
+        least(CAST(:capacity AS float),
+              tokens + :rate * greatest(0, extract(epoch FROM clock_timestamp() - refilled_at))) AS tokens
+    FROM provider_budgets WHERE source_app = :source AND scope = :scope AND bucket = :bucket FOR UPDATE
+), judged AS (
+    SELECT *, coalesce(extract(epoch FROM blocked_until - clock_timestamp()), 0) AS blocked,
+        (CAST(:needed AS float) - tokens) / :rate AS short FROM now_full
+)
+UPDATE provider_budgets b SET refilled_at = clock_timestamp(),
+    tokens = j.tokens - CASE WHEN j.blocked <= 0 AND j.short <= 0 THEN 1 ELSE 0 END
+FROM judged j WHERE b.source_app = j.source_app AND b.scope = j.scope AND b.bucket = j.bucket
+RETURNING CAST(greatest(j.blocked, j.short, 0) AS float) AS wait
+""")
+_BLOCK = text("""
+INSERT INTO provider_budgets AS b (source_app, scope, bucket, tokens, blocked_until)
+VALUES (:source, :scope, :bucket, :capacity, clock_timestamp() + CAST(:wait AS interval))
+ON CONFLICT (source_app, scope, bucket)
+DO UPDATE SET blocked_until = greatest(b.blocked_until, excluded.blocked_until)
+""")
+
+
+class Budgets:
+    """The budgets of one source. What the manifest names no budget for is free until a provider objects."""
+
+    def __init__(self, engine: AsyncEngine, manifest: Manifest) -> None:
+        self._engine = engine
+        self._source = manifest.source
+        self._known = {budget.bucket: budget for budget in manifest.budgets}
+
+    async def debit(self, bucket: str, account: UUID | None, *, live: bool) -> None:
+        """Take one call from `global` and from the bucket. Raises Transient where the wait is long."""
+        for name in dict.fromkeys((GLOBAL, bucket)):
+            await self._debit(self._known.get(name) or _free(name), account, live=live)
+
+    async def block(self, bucket: str, account: UUID | None, wait: float) -> None:
+        """Nobody asks before that many seconds: the provider said so."""
+        budget = self._known.get(bucket) or _free(bucket)
+        values = self._place(budget, account) | {"wait": timedelta(seconds=wait), "capacity": _capacity(budget)}
+        async with self._engine.begin() as connection:
+            await connection.execute(_BLOCK, values)
+
+    async def _debit(self, budget: Budget, account: UUID | None, *, live: bool) -> None:
+        waited = 0.0
+        while (wait := await self._try(budget, account, live=live)) > 0:
+            if waited + wait > PATIENCE:
+                raise Transient(SOURCE_RATE_LIMITED, retry_after=wait)
+            metrics.SOURCE_WAIT_SECONDS.labels(self._source).inc(wait)
+            await asyncio.sleep(wait)
+            waited += wait
+
+    async def _try(self, budget: Budget, account: UUID | None, *, live: bool) -> float:
+        """Seconds to wait; 0: the call is paid for."""
+        capacity = _capacity(budget)
+        values = self._place(budget, account) | {
+            "capacity": capacity,
+            "rate": budget.calls * (1 - _BURST) / budget.per,
+            "needed": 1.0 if live else min(capacity, 1 + capacity * _KEPT_FOR_LIVE),
+        }
+        async with self._engine.begin() as connection:
+            wait = await connection.scalar(_DEBIT, values)
+            if wait is None:
+                await connection.execute(_MAKE, self._place(budget, account) | {"capacity": capacity})
+                wait = await connection.scalar(_DEBIT, values)
+        return float(wait or 0.0)
+
+    def _place(self, budget: Budget, account: UUID | None) -> dict[str, object]:
+        everybody = budget.scope == "app" or account is None
+        scope = _EVERYBODY if everybody else str(account)
+        return {"source": self._source, "scope": scope, "bucket": budget.bucket}
+
+
+def _capacity(budget: Budget) -> float:
+    return max(1.0, budget.calls * _BURST)
+
+
+def _free(bucket: str) -> Budget:
+    return Budget(bucket, 1_000_000, per=1)
