@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import random
 import time
-from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Literal
@@ -72,7 +71,7 @@ class Meeting:
 
 def meetings(seed: int) -> list[Meeting]:
     """A fresh copy of all meetings, newest first."""
-    return deepcopy(_meetings(seed))
+    return [replace(meeting, tracks=list(meeting.tracks)) for meeting in _meetings(seed)]
 
 
 @cache
