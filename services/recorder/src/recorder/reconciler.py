@@ -1,14 +1,14 @@
 """Sees to it that nothing stays open for ever: the same questions again and again, one replica at a time.
 
 Items whose call is in the library end as duplicates; open items that nobody works on get their
-ticket again; retryable failures reopen when their time has come; what nobody could work on for a
-day is failed as lost; jobs with all found and all ended are closed; topics that are gone are made.
+ticket again, and listings theirs; retryable failures reopen when their time has come; what nobody
+could work on for a day is failed as lost; jobs with all found and all ended are closed; topics that
+are gone are made.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from typing import Final
 from uuid import UUID
@@ -17,15 +17,15 @@ import asyncpg
 import structlog
 from aiokafka.errors import KafkaError
 
-from pipeline_contracts import Encoded, ItemFailed
+from pipeline_contracts import ItemFailed
 from pipeline_runtime import metrics
 from pipeline_runtime.failures import LOST
 from pipeline_runtime.outbox import Relay, Row
 from pipeline_runtime.topics import make_topics
-from recorder import announce
 from recorder import statements as sql
 from recorder.books import Books, Connection
 from recorder.settings import RecorderSettings
+from recorder.tickets import RELIST, listing_of, ticket_of
 
 LOCK: Final = 0x43616C6C  # any number that nobody else locks
 
@@ -37,6 +37,11 @@ WHERE i.status = 'found' ORDER BY 1, 2, 3 LIMIT 500
 
 FIND_DUE = """
 SELECT id FROM sync_job_items WHERE status = 'failed' AND retry_at <= now() ORDER BY id LIMIT 500
+"""
+
+REOPEN = """
+SELECT i.id, i.source_app, i.account_id, r.job_id, r.owner_user_id, r.attempt, r.outcome, r.ticket
+FROM reopen($1) r JOIN sync_job_items i ON i.id = r.item_id
 """
 
 NOT_AGAIN_BY_ITSELF = (
@@ -62,7 +67,7 @@ WITH idle AS (
     ORDER BY i.id FOR UPDATE OF i
 )
 UPDATE sync_job_items i SET ticketed_at = now() FROM locked WHERE i.id = locked.id
-RETURNING i.id, i.owner_user_id, i.attempt, i.ticket
+RETURNING i.id, i.job_id, i.owner_user_id, i.source_app, i.account_id, i.attempt, i.ticket
 """
 
 FIND_LOST = """
@@ -125,6 +130,7 @@ class Reconciler:
         mended["finished"] = await self._end_finished(connection, books)
         mended["lost"] = await self._fail_lost(connection, books)
         mended["reticketed"] = await self._reticket(connection, books)
+        mended["relisted"] = await self._relist(connection, books)
         closable = [row["id"] for row in await connection.fetch(FIND_CLOSABLE)]
         mended["closed"] = len(closable)
         await books.balance(closable + reopened)
@@ -137,12 +143,12 @@ class Reconciler:
         due = [row["id"] for row in await connection.fetch(FIND_DUE)]
         if not due:
             return []
-        rows = await connection.fetch("SELECT * FROM reopen($1)", due)
-        full = [row["item_id"] for row in rows if row["outcome"] == "quota_exceeded"]
+        rows = await connection.fetch(REOPEN, due)
+        full = [row["id"] for row in rows if row["outcome"] == "quota_exceeded"]
         await connection.execute(NOT_AGAIN_BY_ITSELF, full)
         for row in rows:
             if row["outcome"] == "found" and row["ticket"]:
-                books.emit(_ticket(row))
+                books.emit(ticket_of(row))
         return [row["job_id"] for row in rows if row["outcome"] != "quota_exceeded"]
 
     async def _end_finished(self, connection: Connection, books: Books) -> int:
@@ -166,7 +172,13 @@ class Reconciler:
     async def _reticket(self, connection: Connection, books: Books) -> int:
         rows = await connection.fetch(RETICKET, self._settings.recorder_reticket_after)
         for row in rows:
-            books.emit(_ticket(row))
+            books.emit(ticket_of(row))
+        return len(rows)
+
+    async def _relist(self, connection: Connection, books: Books) -> int:
+        rows = await connection.fetch(RELIST, self._settings.recorder_reticket_after)
+        for row in rows:
+            books.emit(listing_of(row))
         return len(rows)
 
     async def _make_missing_topics(self) -> None:
@@ -175,7 +187,3 @@ class Reconciler:
                 log.warning("topics.made", topics=made)
         except KafkaError as error:
             log.warning("topics.not_made", error=type(error).__name__)
-
-
-def _ticket(row: asyncpg.Record) -> Encoded:
-    return announce.ticket(json.loads(row["ticket"]), owner=row["owner_user_id"], attempt=row["attempt"])

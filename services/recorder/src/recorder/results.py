@@ -14,6 +14,7 @@ from pipeline_contracts import (
     ConnectorRecord,
     DiscoveryEnded,
     ItemFailed,
+    ItemSkipped,
     Unreadable,
     about,
     decode,
@@ -48,6 +49,14 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Skip:
+    """An item that ends without a recording and without a failure."""
+
+    skipped: ItemSkipped
+    raw: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Nudge:
     """A job that may be over."""
 
@@ -55,7 +64,7 @@ class Nudge:
     raw: Any
 
 
-Result = Record | Failure | Nudge | Bad
+Result = Record | Failure | Skip | Nudge | Bad
 
 
 def read(raw: Any) -> Result:
@@ -64,6 +73,8 @@ def read(raw: Any) -> Result:
         message = decode(IMPORT_RESULTS, raw.value, raw.headers)
         if isinstance(message, ItemFailed):
             return Failure(message, raw)
+        if isinstance(message, ItemSkipped):
+            return Skip(message, raw)
         if isinstance(message, DiscoveryEnded):
             return Nudge(message.job_id, raw)
         assert isinstance(message, ConnectorRecord)
