@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -96,7 +97,7 @@ def test_8_three_retries_after_5_20_and_60_minutes_and_then_the_event_is_lost(
         lambda: next((m for m in world.look("webhooks")["webhooks"] if m["state"] == "lost"), None)
     )
     times = [attempt["at"] for attempt in message["attempts"]]
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times)]
     assert len(hook.got) == 4
     assert gaps[0] < gaps[1] < gaps[2]
     assert len({body for _, body in hook.got}) == 1

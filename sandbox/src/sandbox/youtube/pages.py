@@ -1,4 +1,4 @@
-"""The pages: watch, playlist, feed, oEmbed, and the sound itself."""
+"""The pages about one video: watch, oEmbed, and the sound itself."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from sandbox.meetings.sound import sound
 from sandbox.routes import world_of
 from sandbox.youtube import player
 from sandbox.youtube.blocks import blocked
-from sandbox.youtube.videos import CHANNEL, CHANNEL_ID, author, find, id_of, mode, playlist, published
+from sandbox.youtube.videos import author, find, id_of, mode
 
 KEY = "sandbox-innertube-key"
-FEED_LENGTH = 15  # the public feed shows no more
 CONSENT = (
     '<html><body><form action="https://consent.youtube.com/s" method="POST">'
     '<input type="hidden" name="v" value="cb.20260101-00-p0.en+FX+000"></form></body></html>'
@@ -48,8 +47,22 @@ async def on_watch(request: Request) -> Response:
     text = f"""<!doctype html><html lang="en"><head><title>{title} - YouTube</title>
 <meta property="og:title" content="{title}"></head><body>
 <script>ytcfg.set({{"INNERTUBE_API_KEY": "{KEY}", "INNERTUBE_CONTEXT_CLIENT_NAME": 1}});</script>
-<script>var ytInitialPlayerResponse = {json.dumps(answer)};</script>{sounds}</body></html>"""
+<script>var ytInitialPlayerResponse = {json.dumps(answer)};</script>
+<script>var ytInitialData = {json.dumps(around(meeting))};</script>{sounds}</body></html>"""
     return HTMLResponse(text)
+
+
+def around(meeting: Meeting | None) -> dict[str, Any]:
+    """What stands beside the player: a title, no recommendations."""
+    title = {"runs": [{"text": meeting.title}]} if meeting else {}
+    rows = [{"videoPrimaryInfoRenderer": {"title": title}}]
+    return {"contents": {"twoColumnWatchNextResults": {"results": {"results": {"contents": rows}}}}}
+
+
+async def on_next(request: Request) -> Response:
+    """POST /youtubei/v1/next: the same for clients that ask the API."""
+    video = str(json.loads(await request.body()).get("videoId", ""))
+    return JSONResponse(around(find(world_of(request), video)))
 
 
 def _consent(request: Request) -> Response | None:
@@ -57,73 +70,6 @@ def _consent(request: Request) -> Response | None:
     choice = world_of(request).settings.youtube.consent_page
     given = request.cookies.get("CONSENT", "").startswith("YES+")
     return HTMLResponse(CONSENT) if choice == "always" or (choice == "once" and not given) else None
-
-
-async def on_playlist(request: Request) -> Response:
-    """The page of a playlist: its videos stand in ytInitialData."""
-    if refusal := blocked(request, "playlist"):
-        return refusal
-    name = request.query_params.get("list", "")
-    found = playlist(world_of(request), name)
-    data = _missing() if found is None else _initial(name, found)
-    text = f"""<!doctype html><html lang="en"><head><title>Playlist - YouTube</title></head><body>
-<script>ytcfg.set({{"INNERTUBE_API_KEY": "{KEY}"}});</script>
-<script>var ytInitialData = {json.dumps(data)};</script></body></html>"""
-    return HTMLResponse(text)
-
-
-def _missing() -> dict[str, Any]:
-    text = {"runs": [{"text": "The playlist does not exist."}]}
-    return {"alerts": [{"alertRenderer": {"type": "ERROR", "text": text}}]}
-
-
-def _initial(name: str, found: list[Meeting]) -> dict[str, Any]:
-    rows = [{"playlistVideoRenderer": _row(meeting, number)} for number, meeting in enumerate(found, 1)]
-    section = {"itemSectionRenderer": {"contents": [{"playlistVideoListRenderer": {"contents": rows}}]}}
-    tab = {"tabRenderer": {"selected": True, "content": {"sectionListRenderer": {"contents": [section]}}}}
-    return {
-        "contents": {"twoColumnBrowseResultsRenderer": {"tabs": [tab]}},
-        "metadata": {"playlistMetadataRenderer": {"title": CHANNEL, "playlistId": name}},
-        "header": {"playlistHeaderRenderer": {"playlistId": name, "title": {"simpleText": CHANNEL}}},
-    }
-
-
-def _row(meeting: Meeting, number: int) -> dict[str, Any]:
-    return {
-        "videoId": meeting.video,
-        "title": {"runs": [{"text": meeting.title}]},
-        "index": {"simpleText": str(number)},
-        "lengthSeconds": str(int(meeting.seconds)),
-        "isPlayable": meeting.mode == "ok",
-        "shortBylineText": {"runs": [{"text": author(meeting)}]},
-    }
-
-
-async def on_feed(request: Request) -> Response:
-    """The public Atom feed of a playlist: the first fifteen videos."""
-    if refusal := blocked(request, "playlist"):
-        return refusal
-    name = request.query_params.get("playlist_id", "")
-    found = playlist(world_of(request), name)
-    if found is None:
-        raise Refused(
-            404, "<html><title>Error 404 (Not Found)!!1</title></html>", {"content-type": "text/html"}
-        )
-    entries = "".join(_entry(meeting) for meeting in found[:FEED_LENGTH])
-    text = f"""<?xml version="1.0" encoding="UTF-8"?>
-<feed xmlns:yt="http://www.youtube.com/xml/schemas/2015" xmlns="http://www.w3.org/2005/Atom">
-<id>yt:playlist:{escape(name)}</id><yt:playlistId>{escape(name)}</yt:playlistId>
-<yt:channelId>{CHANNEL_ID}</yt:channelId><title>{CHANNEL}</title>{entries}</feed>"""
-    return Response(text, media_type="text/xml; charset=UTF-8")
-
-
-def _entry(meeting: Meeting) -> str:
-    return f"""
-<entry><id>yt:video:{meeting.video}</id><yt:videoId>{meeting.video}</yt:videoId>
-<yt:channelId>{CHANNEL_ID}</yt:channelId><title>{escape(meeting.title)}</title>
-<link rel="alternate" href="{REAL}/watch?v={meeting.video}"/>
-<author><name>{escape(author(meeting))}</name></author>
-<published>{published(meeting)}</published></entry>"""
 
 
 async def on_oembed(request: Request) -> Response:
