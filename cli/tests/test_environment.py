@@ -12,9 +12,9 @@ import pytest
 from callvault.checks.machine import user_check
 from callvault.environment import ROLE_URLS, database_is_outside, service_environment
 from callvault.errors import CallvaultError
+from callvault.finding import find_services
 from callvault.home import Home
 from callvault.ports import is_free, remembered_port
-from callvault.services import find_services
 
 
 @pytest.fixture
@@ -39,6 +39,30 @@ def test_a_service_gets_its_own_secrets_alone(home: Home, monkeypatch: pytest.Mo
     assert given("transcriber") == {"TRANSCRIBER_DATABASE_URL", "OPENAI_API_KEY"}
     assert given("ingest-gateway") == {"GATEWAY_DATABASE_URL", "INTAKE_DATABASE_URL", "AUTH_JWT_SECRET"}
     assert given("some-connector") == set()
+
+
+def test_a_connector_gets_its_own_sources_secrets_and_the_key_rings(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    main = tmp_path / "my-calls-connector" / "src" / "my_calls_connector" / "__main__.py"
+    main.parent.mkdir(parents=True)
+    main.touch()
+    monkeypatch.setenv("CALLVAULT_SERVICES_DIR", str(tmp_path))
+    for name in ("MY_CALLS_CLIENT_SECRET", "MY_CALLS_WEBHOOK_SECRET", "ZOOM_CLIENT_SECRET", "MY_CALLS_API_URL"):
+        monkeypatch.setenv(name, "x")
+    given = service_environment(home, "my-calls-connector", 1)
+    own = {"MY_CALLS_CLIENT_SECRET", "MY_CALLS_WEBHOOK_SECRET", "MY_CALLS_API_URL", "CREDENTIALS_KEYS",
+           "WEBHOOK_KEYS", "MY_CALLS_CONNECTOR_DATABASE_URL"}  # fmt: skip
+
+    assert own <= given.keys()
+    assert not {"ZOOM_CLIENT_SECRET", "RECORDER_DATABASE_URL", "MIGRATION_DATABASE_URL"} & given.keys()
+    assert "callvault_connector_my_calls:" in given["MY_CALLS_CONNECTOR_DATABASE_URL"]
+    assert given["CREDENTIALS_KEYS"] != given["WEBHOOK_KEYS"]
+    assert (home.path / "secrets.json").stat().st_mode & 0o777 == 0o600
+    gateway = service_environment(home, "ingest-gateway", 1)
+    assert gateway["WEBHOOK_KEYS"] == given["WEBHOOK_KEYS"]
+    assert not {"CREDENTIALS_KEYS", "MY_CALLS_CLIENT_SECRET"} & gateway.keys()
+    assert not {"CREDENTIALS_KEYS", "WEBHOOK_KEYS"} & service_environment(home, "recorder", 1).keys()
 
 
 def test_the_doctor_names_a_user_that_the_system_does_not_know(

@@ -4,6 +4,7 @@ import os
 
 from callvault.embedded.postgres import DATABASE, OWNER
 from callvault.errors import CallvaultError
+from callvault.finding import connector_sources, is_connector, source_of
 from callvault.home import Home
 
 MIGRATION_URL = "MIGRATION_DATABASE_URL"
@@ -16,11 +17,14 @@ ROLE_URLS = {
 GATEWAY = "ingest-gateway"
 # Which secrets a service is given; nobody else sees them. Others get the URL of their own name.
 _SECRETS = {
-    GATEWAY: {"GATEWAY_DATABASE_URL", "INTAKE_DATABASE_URL", "AUTH_JWT_SECRET"},
+    GATEWAY: {"GATEWAY_DATABASE_URL", "INTAKE_DATABASE_URL", "AUTH_JWT_SECRET", "WEBHOOK_KEYS"},
     "recorder": {"RECORDER_DATABASE_URL"},
     "transcriber": {"TRANSCRIBER_DATABASE_URL", "TRANSCRIBER_API_KEY", "OPENAI_API_KEY"},
 }
-_KEPT_APART = {"AUTH_JWT_SECRET", "TRANSCRIBER_API_KEY", "OPENAI_API_KEY"}
+KEY_RINGS = ("CREDENTIALS_KEYS", "WEBHOOK_KEYS")
+"""Under the first lie users' credentials, which connectors alone can read; under the other webhook secrets."""
+_KEPT_APART = {"AUTH_JWT_SECRET", "TRANSCRIBER_API_KEY", "OPENAI_API_KEY", *KEY_RINGS}
+_SECRET_ENDINGS = ("_DATABASE_URL", "_CLIENT_SECRET", "_WEBHOOK_SECRET")
 
 
 def kafka_is_outside() -> bool:
@@ -37,13 +41,19 @@ def database_is_outside() -> bool:
     """Whether a database of the user's own is named. Raises `database_urls_missing` if only in part."""
     if not database_is_named():
         return False
-    missing = [name for name in ROLE_URLS if not os.environ.get(name)]
+    missing = [name for name in (*ROLE_URLS, *connector_roles()) if not os.environ.get(name)]
     if missing:
         remedy = "Give all of them, or none for the embedded database."
         raise CallvaultError(
             "database_urls_missing", f"An outside database also needs {', '.join(missing)}.", remedy
         )
     return True
+
+
+def connector_roles() -> dict[str, str]:
+    """The variable of each connector's database URL, and the role that it names."""
+    sources = connector_sources()
+    return {f"{source.upper()}_CONNECTOR_DATABASE_URL": f"callvault_connector_{source}" for source in sources}
 
 
 def kafka_environment(home: Home) -> dict[str, str]:
@@ -58,7 +68,7 @@ def database_environment(home: Home) -> dict[str, str]:
     if database_is_outside():
         return dict(os.environ)
     place = f"127.0.0.1:{_port(home, 'postgres')}/{DATABASE}"
-    roles = {MIGRATION_URL: OWNER} | ROLE_URLS
+    roles = {MIGRATION_URL: OWNER} | ROLE_URLS | connector_roles()
     return os.environ | {
         name: f"postgresql://{role}:{home.secret(role)}@{place}" for name, role in roles.items()
     }
@@ -72,6 +82,8 @@ def stack_environment(home: Home) -> dict[str, str]:
     environment = kafka_environment(home) | database_environment(home)
     environment["CALLVAULT_HOME"] = str(home.path)
     environment.setdefault("STORAGE_URL", home.folder("storage").as_uri())
+    for name in KEY_RINGS:
+        environment.setdefault(name, home.key_ring(name.lower()))
     if address := gateway_url(home):
         environment.setdefault("PUBLIC_URL", address)
     return environment
@@ -85,17 +97,26 @@ def gateway_url(home: Home) -> str | None:
 
 def service_environment(home: Home, service: str, port: int) -> dict[str, str]:
     """The environment of one service: its own secrets and nobody else's, and where it serves."""
-    own = _SECRETS.get(service, {f"{service.upper().replace('-', '_')}_DATABASE_URL"})
+    own = _connector_secrets(service) if is_connector(service) else _SECRETS.get(service, _own_url(service))
     environment = {
         name: value
         for name, value in stack_environment(home).items()
-        if name in own or not (name.endswith("_DATABASE_URL") or name in _KEPT_APART)
+        if name in own or not (name.endswith(_SECRET_ENDINGS) or name in _KEPT_APART)
     }
     if service != GATEWAY:
         environment["HTTP_HOST"] = "127.0.0.1"
     environment.setdefault("HTTP_HOST", "127.0.0.1")
     environment.setdefault("MALLOC_ARENA_MAX", "2")  # fewer arenas: tens of MB less for each service
     return environment | {"HTTP_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+
+
+def _own_url(service: str) -> set[str]:
+    return {f"{service.upper().replace('-', '_')}_DATABASE_URL"}
+
+
+def _connector_secrets(service: str) -> set[str]:
+    source = source_of(service).upper()
+    return {f"{source}_CLIENT_SECRET", f"{source}_WEBHOOK_SECRET", *_own_url(service), *KEY_RINGS}
 
 
 def _port(home: Home, name: str) -> int:

@@ -74,9 +74,54 @@ class Job(Answer):
     failed: int
     skipped: int
     open: int
+    seen: int = 0
+    account_id: str | None = None
+    code: str | None = None
+    message: str | None = None
     created_at: datetime
     ended_at: datetime | None = None
     items: list[Item] = []
+
+
+class Account(Answer):
+    """A connected account."""
+
+    id: str
+    source_app: str
+    email: str | None = None
+    status: str
+    message: str | None = None
+    count: int = 0
+    waiting: int = 0
+    last_sync_at: datetime | None = None
+
+
+class Attempt(Answer):
+    """A try at connecting."""
+
+    id: str
+    status: Literal["started", "submitted", "done", "failed", "expired"]
+    reason: str | None = None
+    message: str | None = None
+
+
+class Source(Answer):
+    """A source and the user's accounts at it."""
+
+    source: str
+    name: str
+    connect: list[str]
+    is_running: bool
+    count: int
+    accounts: list[Account]
+    attempt: Attempt | None = None
+
+
+class Connecting(Answer):
+    """A way to a provider, or a key that is on its way."""
+
+    attempt_id: str
+    authorize_url: str | None = None
 
 
 class Gateway:
@@ -117,6 +162,58 @@ class Gateway:
         """The latest recordings without their transcripts, newest first."""
         return await self._latest("recordings", limit)
 
+    async def sources(self) -> list[Source]:
+        """All sources."""
+        return [Source.model_validate(each) for each in (await self._json("/api/sources"))["sources"]]
+
+    async def source(self, name: str) -> Source:
+        """One source."""
+        return Source.model_validate(await self._json(f"/api/sources/{name}"))
+
+    async def connect(self, source: str, wish: dict[str, Any]) -> Connecting:
+        """Begin to connect an account."""
+        return Connecting.model_validate_json(
+            await self._request("POST", f"/api/sources/{source}/connect", json=wish)
+        )
+
+    async def come_back(self, source: str, query: bytes) -> str:
+        """Bring the address's query back from a provider; answers where the page would go on."""
+        answer = await self._send("GET", f"/oauth/{source}/callback", params=httpx.QueryParams(query.decode()))
+        return str(answer.headers.get("location", ""))
+
+    async def sync(self, account: str, window: dict[str, str]) -> tuple[Job, bool]:
+        """The sync, and whether it was running."""
+        answer = await self._request("POST", f"/api/accounts/{account}/sync", json=window)
+        told = httpx.Response(200, content=answer).json()
+        return Job.model_validate(told["job"]), bool(told["was_running"])
+
+    async def import_links(self, links: list[str]) -> dict[str, Any]:
+        """The jobs, and the links that were refused."""
+        answer = await self._request("POST", "/api/imports/url", json={"links": links})
+        return dict(httpx.Response(200, content=answer).json())
+
+    async def failures(self) -> list[dict[str, Any]]:
+        """Failures by cause."""
+        return list((await self._json("/api/failures"))["groups"])
+
+    async def failed_items(self, cause: dict[str, str], limit: int) -> list[dict[str, Any]]:
+        """Failed calls one by one, the latest first."""
+        return await self._latest("failures/items", limit, cause)
+
+    async def retry(self, item: str) -> dict[str, Any]:
+        """Open a failed call again."""
+        answer = await self._request("POST", f"/api/failures/{item}/retry")
+        return dict(httpx.Response(200, content=answer).json())
+
+    async def retry_all(self, cause: dict[str, str]) -> dict[str, Any]:
+        """Open all of a cause again."""
+        answer = await self._request("POST", "/api/failures/retry", json=cause)
+        return dict(httpx.Response(200, content=answer).json())
+
+    async def cancel(self, job: str) -> Job:
+        """Ask for a job's end."""
+        return Job.model_validate_json(await self._request("POST", f"/api/jobs/{job}/cancel"))
+
     async def events(self) -> AsyncIterator[ServerSentEvent]:
         """The event stream until it breaks. Raises `not_reachable` when it does."""
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
@@ -131,13 +228,17 @@ class Gateway:
         except (httpx.TransportError, SSEError) as error:
             raise not_reachable(self._access.url) from error
 
-    async def _latest(self, what: str, limit: int) -> list[dict[str, Any]]:
+    async def _latest(self, what: str, limit: int, more: dict[str, str] | None = None) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         before = None
         while len(found) < limit:
-            query = {"limit": str(min(100, limit - len(found)))} | ({"before": before} if before else {})
+            query = (
+                (more or {})
+                | {"limit": str(min(100, limit - len(found)))}
+                | ({"before": before} if before else {})
+            )
             page = await self._json(f"/api/{what}", query)
-            found += page[what]
+            found += page[what.rpartition("/")[2]]
             before = page.get("next_before")
             if not before:
                 break
@@ -147,13 +248,16 @@ class Gateway:
         return httpx.Response(200, content=await self._request("GET", path, params=query)).json()
 
     async def _request(self, method: str, path: str, **options: Any) -> bytes:
+        return (await self._send(method, path, **options)).content
+
+    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             answer = await self._client.request(method, path, **options)
         except httpx.TransportError as error:
             raise not_reachable(self._access.url) from error
         if answer.is_error:
             raise _refusal(answer)
-        return answer.content
+        return answer
 
 
 @asynccontextmanager

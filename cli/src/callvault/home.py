@@ -1,5 +1,6 @@
 """The folder that holds all of one stack: data, logs, secrets, remembered ports."""
 
+import base64
 import json
 import os
 import secrets
@@ -72,6 +73,25 @@ class Home:
                 known[name] = secrets.token_urlsafe(24)
                 _write(self.path / "secrets.json", known, mode=0o600)
             return str(known[name])
+
+    def key_ring(self, name: str) -> str:
+        """The Fernet keys kept under this name in secrets.json, with commas between; one is made at first."""
+        with _lock:
+            known = _read(self.path / "secrets.json")
+            if name not in known:
+                self.keep_key_ring(name, new_key())
+        return str(_read(self.path / "secrets.json")[name])
+
+    def keep_key_ring(self, name: str, ring: str) -> None:
+        """Replace the keys under this name."""
+        with _lock:
+            known = _read(self.path / "secrets.json")
+            _write(self.path / "secrets.json", known | {name: ring}, mode=0o600)
+
+
+def new_key() -> str:
+    """A random Fernet key."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Importing files: send each, and if wanted stay until each has become a recording or has failed."""
+"""Importing files and links: send each, and if wanted stay until each has become a recording or has failed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -11,10 +11,16 @@ from callvault.gateway import Gateway, Job, Problem, Upload
 from callvault.progress import Display
 from pipeline_contracts import ImportActivity
 
+Given = Path | str
+"""A file, or a link."""
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file. `result` is imported, duplicate or failed; None while it is open."""
+    """What became of one file or link. `result` is imported, duplicate, skipped or failed; None while open.
+
+    Behind a link may be several calls: then the worst that happened to any is told, and the first recording.
+    """
 
     file: str
     job_id: str | None = None
@@ -30,7 +36,7 @@ class Outcome:
     def sentence(self) -> str:
         """For people."""
         if self.error:
-            return f"failed: {self.error['message']} ({self.error['code']})"
+            return f"{self.result or 'failed'}: {self.error['message']} ({self.error['code']})"
         if self.result:
             return f"{self.result}, recording {self.recording_id}"
         return f"{self.status}, job {self.job_id}"
@@ -40,9 +46,9 @@ Report = Callable[[Outcome], None]
 
 
 class Importer:
-    """One run over some files. `report` hears of each file once, when nothing more is waited for."""
+    """One run over some files and links. `report` hears of each once, when nothing more is waited for."""
 
-    def __init__(self, gateway: Gateway, files: Sequence[Path], display: Display, report: Report) -> None:
+    def __init__(self, gateway: Gateway, files: Sequence[Given], display: Display, report: Report) -> None:
         self._gateway = gateway
         self._files = files
         self._display = display
@@ -73,6 +79,8 @@ class Importer:
 
     async def _send(self, number: int) -> Outcome:
         file = self._files[number]
+        if isinstance(file, str):
+            return await self._send_link(file)
         try:
             total = file.stat().st_size
             sent = await self._gateway.upload(
@@ -84,6 +92,13 @@ class Importer:
         except CallvaultError as error:
             return _failed(file, Problem(code=error.code, message=str(error)))
         return _read_upload(file, sent)
+
+    async def _send_link(self, link: str) -> Outcome:
+        try:
+            job = (await self._gateway.import_links([link]))["jobs"][0]
+        except CallvaultError as error:
+            return _failed(link, Problem(code=error.code, message=str(error)))
+        return Outcome(link, job["job_id"], "queued")
 
     def _on_activity(self, activity: ImportActivity) -> None:
         number = self._open.get(str(activity.job_id))
@@ -99,7 +114,8 @@ class Importer:
         self._report(outcome)
 
     def _name(self, number: int) -> str:
-        return self._files[number].name
+        file = self._files[number]
+        return file if isinstance(file, str) else file.name
 
 
 def _read_upload(file: Path, sent: Upload) -> Outcome:
@@ -108,16 +124,22 @@ def _read_upload(file: Path, sent: Upload) -> Outcome:
     return Outcome(str(file), sent.job_id, sent.status, result, sent.recording_id, error)
 
 
-def read_outcome(file: Path, job: Job) -> Outcome:
-    """The outcome of a file whose job has ended: it is the job's only item."""
+def read_outcome(file: Given, job: Job) -> Outcome:
+    """The outcome of a file or link whose job has ended."""
     if not job.items:
-        return _failed(file, Problem(code="unknown", message=f"The job {job.id} holds nothing."))
-    item = job.items[0]
+        nothing = job.message or f"The job {job.id} found nothing."
+        return _failed(file, Problem(code=job.code or "nothing_found", message=nothing))
+    recording = next((item.recording_id for item in job.items if item.recording_id), None)
+    item = min(job.items, key=lambda one: _WORST_FIRST.index(one.status))
     if item.status in ("imported", "duplicate"):
-        return Outcome(str(file), job.id, job.status, item.status, item.recording_id)
+        return Outcome(str(file), job.id, job.status, item.status, recording)
     error = {"code": item.code or "unknown", "message": item.message or "The gateway does not say why."}
-    return Outcome(str(file), job.id, job.status, "failed", item.recording_id, error)
+    result = "skipped" if item.status == "skipped" else "failed"
+    return Outcome(str(file), job.id, job.status, result, recording, error)
 
 
-def _failed(file: Path, problem: Problem) -> Outcome:
+_WORST_FIRST = ("failed", "found", "skipped", "imported", "duplicate")
+
+
+def _failed(file: Given, problem: Problem) -> Outcome:
     return Outcome(str(file), result="failed", error=problem.model_dump())

@@ -1,21 +1,18 @@
-"""The services of the stack: every folder with a main module, started and watched over HTTP."""
+"""The processes of the services: started, and watched over HTTP."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
-from importlib.metadata import distributions
-from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 
 from callvault.environment import GATEWAY, service_environment
 from callvault.errors import ProcessError
+from callvault.finding import Service
 from callvault.home import Home
 from callvault.ports import remembered_port
 from callvault.spawn import end, rotate, spawn, tail
@@ -23,39 +20,6 @@ from callvault.spawn import end, rotate, spawn, tail
 _GATEWAY_PORT = 8000
 _READY_SECONDS = 120.0
 _STOP_SECONDS = 20.0
-
-
-@dataclass(frozen=True)
-class Service:
-    """A service by its folder's name, the package to run, and where its source lies (None: installed)."""
-
-    name: str
-    package: str
-    source: Path | None
-
-
-def find_services() -> list[Service]:
-    """All services: of CALLVAULT_SERVICES_DIR, else of the repository, else the installed ones."""
-    named = os.environ.get("CALLVAULT_SERVICES_DIR")
-    folder = Path(named) if named else Path(__file__).parents[3] / "services"
-    found = _in_folder(folder.absolute()) if folder.is_dir() else _installed()
-    return sorted(found, key=lambda service: service.name)
-
-
-def _in_folder(folder: Path) -> Iterator[Service]:
-    for main in folder.glob("*/src/*/__main__.py"):
-        name, package = main.parents[2].name, main.parent.name
-        if package == name.replace("-", "_"):
-            yield Service(name, package, main.parents[1])
-
-
-def _installed() -> Iterator[Service]:
-    """Distributions that stand on the runtime and can be run."""
-    for distribution in distributions():
-        stands_on_runtime = any(need.startswith("pipeline-runtime") for need in distribution.requires or [])
-        package = distribution.name.replace("-", "_")
-        if stands_on_runtime and find_spec(package) and find_spec(f"{package}.__main__"):
-            yield Service(distribution.name, package, None)
 
 
 class ServiceProcess:

@@ -26,9 +26,10 @@ from callvault.environment import (
     kafka_is_outside,
 )
 from callvault.errors import CallvaultError, ProcessError
+from callvault.finding import find_services
 from callvault.home import Home
 from callvault.ports import is_free, remember_port
-from callvault.services import ServiceProcess, find_services
+from callvault.services import ServiceProcess
 from callvault.spawn import created, end, end_and_wait, rotate, spawn, tail
 from callvault.supervised import Supervised
 

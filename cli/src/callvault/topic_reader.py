@@ -40,19 +40,22 @@ async def read_topic(
 ) -> AsyncGenerator[Received, None]:
     """All messages as they come, for ever. Raises `kafka_unreachable`, `unknown_topic`."""
     reset = "earliest" if from_start else "latest"
-    async with _consumer(settings, reset) as consumer:
-        await _check_topic(consumer, settings.kafka_topic_prefix, topic)
+    async with open_consumer(settings, reset) as consumer:
+        await check_topic(consumer, settings.kafka_topic_prefix, topic)
         consumer.subscribe([settings.kafka_topic_prefix + topic])
         async for record in consumer:
             yield _received(topic, record)
 
 
 @asynccontextmanager
-async def _consumer(settings: KafkaSettings, offset_reset: str) -> AsyncIterator[AIOKafkaConsumer]:
+async def open_consumer(
+    settings: KafkaSettings, offset_reset: str, group: str | None = None
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer that commits nothing by itself. Raises `kafka_unreachable`."""
     consumer = AIOKafkaConsumer(
         **client_options(settings),
         client_id="callvault",
-        group_id=None,
+        group_id=group,
         enable_auto_commit=False,
         auto_offset_reset=offset_reset,
         max_partition_fetch_bytes=MAX_DEAD_LETTER_BYTES,
@@ -67,7 +70,8 @@ async def _consumer(settings: KafkaSettings, offset_reset: str) -> AsyncIterator
         await consumer.stop()
 
 
-async def _check_topic(consumer: AIOKafkaConsumer, prefix: str, topic: str) -> None:
+async def check_topic(consumer: AIOKafkaConsumer, prefix: str, topic: str) -> None:
+    """Raises `unknown_topic`."""
     known = await consumer.topics()
     if prefix + topic not in known:
         ours = sorted(name.removeprefix(prefix) for name in known if name.startswith(prefix))

@@ -1,6 +1,8 @@
-"""`callvault import`: files into the library."""
+"""`callvault import`: files and links into the library."""
 
 import asyncio
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,28 +11,33 @@ import typer
 from callvault.access import find_access
 from callvault.gateway import open_gateway
 from callvault.home import Home
-from callvault.importing import Importer, Outcome
+from callvault.importing import Given, Importer, Outcome
 from callvault.progress import make_display
 from callvault.terminal import console, print_json
 
+_LINK = re.compile(r"https?://", re.IGNORECASE)
+
 
 def import_files(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Recordings: audio or video.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE|URL", help="Recordings: audio or video; links to calls.")
+    ],
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Stay until each has its transcript.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Import recordings from files. Exit code 1 if any failed.
+    """Import recordings from files and links. Exit code 1 if any failed.
 
-    With --json each line has: file, job_id, status, recording_id, result (imported, duplicate, failed;
-    null while it is open), error (code, message). Progress then goes to standard error.
+    With --json each line has: file (or the link), job_id, status, recording_id, result (imported, duplicate,
+    skipped, failed; null while it is open), error (code, message). Progress then goes to standard error.
     """
-    outcomes = asyncio.run(run_import(Home.from_environment(), files, wait=wait, as_json=as_json))
+    given = [one if _LINK.match(one) else Path(one) for one in files]
+    outcomes = asyncio.run(run_import(Home.from_environment(), given, wait=wait, as_json=as_json))
     if any(outcome.result == "failed" for outcome in outcomes):
         raise typer.Exit(1)
 
 
-async def run_import(home: Home, files: list[Path], *, wait: bool, as_json: bool = False) -> list[Outcome]:
-    """Import the files, showing how far it is; answers what became of each, in the order of their ends."""
+async def run_import(home: Home, files: Sequence[Given], *, wait: bool, as_json: bool = False) -> list[Outcome]:
+    """Import them, showing how far it is; answers what became of each, in the order of their ends."""
     outcomes: list[Outcome] = []
 
     def report(outcome: Outcome) -> None:

@@ -15,11 +15,14 @@ _COUNTS = ("found", "imported", "duplicates", "failed", "skipped", "open")
 
 def jobs(
     job_id: Annotated[str | None, typer.Argument(metavar="ID", help="One job, with its items.")] = None,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Ask for the end of the one job.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and job.")] = False,
 ) -> None:
     """Show the latest imports, or one of them with its items."""
-    found = asyncio.run(_find(job_id, limit))
+    if cancel and not job_id:
+        raise typer.BadParameter("Which job is to be cancelled?")
+    found = asyncio.run(_find(job_id, limit, cancel=cancel))
     if as_json:
         for job in found:
             print_json(job.model_dump(mode="json", exclude=None if job_id else {"items"}))
@@ -30,8 +33,10 @@ def jobs(
         _show_items(found[0])
 
 
-async def _find(job_id: str | None, limit: int) -> list[Job]:
+async def _find(job_id: str | None, limit: int, *, cancel: bool) -> list[Job]:
     async with open_gateway(await find_access(Home.from_environment())) as gateway:
+        if job_id and cancel:
+            await gateway.cancel(job_id)
         return [await gateway.job(job_id)] if job_id else await gateway.jobs(limit)
 
 

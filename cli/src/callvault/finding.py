@@ -1,0 +1,59 @@
+"""Which services there are: a folder with a main module is one, and nobody lists them anywhere."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from importlib.util import find_spec
+from pathlib import Path
+
+_CONNECTOR = "-connector"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service by its folder's name, the package to run, and where its source lies (None: installed)."""
+
+    name: str
+    package: str
+    source: Path | None
+
+
+def find_services() -> list[Service]:
+    """All services: of CALLVAULT_SERVICES_DIR, else of the repository, else the installed ones."""
+    named = os.environ.get("CALLVAULT_SERVICES_DIR")
+    folder = Path(named) if named else Path(__file__).parents[3] / "services"
+    found = _in_folder(folder.absolute()) if folder.is_dir() else _installed()
+    return sorted(found, key=lambda service: service.name)
+
+
+def _in_folder(folder: Path) -> Iterator[Service]:
+    for main in folder.glob("*/src/*/__main__.py"):
+        name, package = main.parents[2].name, main.parent.name
+        if package == name.replace("-", "_"):
+            yield Service(name, package, main.parents[1])
+
+
+def _installed() -> Iterator[Service]:
+    """Distributions that stand on the runtime and can be run."""
+    for distribution in distributions():
+        stands_on_runtime = any(need.startswith("pipeline-runtime") for need in distribution.requires or [])
+        package = distribution.name.replace("-", "_")
+        if stands_on_runtime and find_spec(package) and find_spec(f"{package}.__main__"):
+            yield Service(distribution.name, package, None)
+
+
+def connector_sources() -> list[str]:
+    """The sources of all services whose name says that they connect one: `zoom` of `zoom-connector`."""
+    names = [service.name for service in find_services()]
+    return [source_of(name) for name in names if name.endswith(_CONNECTOR)]
+
+
+def source_of(service: str) -> str:
+    """The source that a connector is for."""
+    return service.removesuffix(_CONNECTOR).replace("-", "_")
+
+
+def is_connector(service: str) -> bool:
+    """Whether a service connects a source."""
+    return service.endswith(_CONNECTOR)
