@@ -9,7 +9,10 @@ import pytest
 from starlette.applications import Starlette
 from tests.support.stack import Stack
 
+from pipeline_runtime.database import make_engine
+from pipeline_runtime.outbox import Relay
 from recorder.__main__ import create_app
+from recorder.reconciler import Reconciler
 from recorder.settings import RecorderSettings
 
 
@@ -27,3 +30,17 @@ async def recorder(stack: Stack) -> AsyncIterator[Starlette]:
     app = create_app(settings_for(stack))
     async with app.router.lifespan_context(app):
         yield app
+
+
+@pytest.fixture
+async def reconciler(stack: Stack) -> AsyncIterator[Reconciler]:
+    settings = RecorderSettings(
+        recorder_database_url=stack.url("callvault_recorder"),
+        recorder_reticket_after=timedelta(minutes=1),
+        **stack.kafka.model_dump(),
+    )
+    engine = make_engine(settings.recorder_database_url, app="tests")
+    relay = Relay(engine, stack.publisher, service="recorder")
+    yield Reconciler(settings, relay)
+    await relay.drain()
+    await engine.dispose()

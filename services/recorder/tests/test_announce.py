@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from tests.support.results import record
-from tests.support.stack import Person
+from tests.support.stack import Person, Stack
 
-from pipeline_contracts import ConnectorRecord, Encoded, Envelope, RecordingCreated, encode
+from pipeline_contracts import (
+    IMPORT_PROGRESS,
+    About,
+    ConnectorRecord,
+    Encoded,
+    Envelope,
+    JobProgress,
+    RecordingCreated,
+    decode,
+    encode,
+)
 from pipeline_runtime.identifiers import uuid7s
-from recorder.announce import SOURCE, Announcements
+from recorder.announce import Announcements
+from recorder.books import Books
 from recorder.results import Bad, Record, read
+from recorder.statements import SOURCE
 
 PERSON = Person(uuid4(), uuid4(), uuid4())
 NOW = datetime(2026, 11, 20, 9, 30, 1, 5, tzinfo=UTC)
@@ -60,3 +74,22 @@ def test_a_record_whose_job_cannot_be_read_is_bad_and_not_a_crash(job: Any) -> N
     bad = read(Raw(message, ce_jobid=job))
     assert isinstance(bad, Bad)
     assert (bad.reason, bad.about) == ("no_job_named", None)
+
+
+async def test_progress_is_what_the_model_writes(stack: Stack) -> None:
+    job = await stack.job(await stack.person(), [])
+    connection = await asyncpg.connect(stack.url("callvault_recorder"))
+    books = Books(connection)
+    await books.balance([job])
+    (row,) = await books.say()
+    await connection.close()
+    told = decode(IMPORT_PROGRESS, row.message.value, row.message.headers)
+    assert isinstance(told, JobProgress)
+    assert (told.job_id, told.status, told.version) == (job, "completed", 3)
+    assert told.ended_at is not None
+    assert json.loads(row.message.value).keys() == told.model_dump(exclude_none=True).keys()
+    envelope = Envelope(told.event_type, SOURCE, id=f"progress:{job}:3", about=About(job))
+    found, wanted = dict(row.message.headers), dict(envelope.headers())
+    assert datetime.fromisoformat(found.pop("ce_time").decode()).tzinfo is not None
+    del wanted["ce_time"]
+    assert found == wanted

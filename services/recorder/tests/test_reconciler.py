@@ -6,27 +6,9 @@ import json
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-import pytest
 from tests.support.stack import Person, Stack
 
-from pipeline_runtime.database import make_engine
-from pipeline_runtime.outbox import Relay
 from recorder.reconciler import Reconciler
-from recorder.settings import RecorderSettings
-
-
-@pytest.fixture
-async def reconciler(stack: Stack):
-    settings = RecorderSettings(
-        recorder_database_url=stack.url("callvault_recorder"),
-        recorder_reticket_after=timedelta(minutes=1),
-        **stack.kafka.model_dump(),
-    )
-    engine = make_engine(settings.recorder_database_url, app="tests")
-    relay = Relay(engine, stack.publisher, service="recorder")
-    yield Reconciler(settings, relay)
-    await relay.drain()
-    await engine.dispose()
 
 
 def ticket_for(job: UUID, item: UUID) -> dict:

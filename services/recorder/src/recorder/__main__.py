@@ -15,10 +15,10 @@ from pipeline_runtime.kafka import Publisher
 from pipeline_runtime.outbox import Relay
 from pipeline_runtime.service import check, make_app, running, serve
 from pipeline_runtime.settings import driver_url
-from recorder.books import SERVICE
 from recorder.lanes import Lanes
 from recorder.reconciler import Reconciler
 from recorder.settings import RecorderSettings
+from recorder.statements import SERVICE
 from recorder.writer import Writer
 
 

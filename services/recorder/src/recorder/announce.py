@@ -15,12 +15,10 @@ from pipeline_contracts import (
     ConnectorRecord,
     Encoded,
     Envelope,
-    JobProgress,
     RecordingCreated,
     encode,
 )
-
-SOURCE = "/callvault/recorder"
+from recorder.statements import SOURCE
 
 
 class Announcements:
@@ -35,6 +33,11 @@ class Announcements:
         self._link = f"{public_url}/api/recordings/"
         envelope = Envelope(RecordingCreated.event_type, SOURCE, time=created_at)
         self._headers = [pair for pair in envelope.headers() if pair[0] != "ce_id"]
+        self._headers_json = to_json(dict(self._headers)).decode().removeprefix("{")
+
+    def headers_json(self, recording: UUID) -> str:
+        """The event's headers as the outbox keeps them."""
+        return f'{{"ce_id":"recording.created:{recording}",{self._headers_json}'
 
     def of(
         self, record: ConnectorRecord, *, recording: UUID, owner: UUID, bank: UUID, vault: UUID, job: UUID
@@ -60,28 +63,6 @@ class Announcements:
             del fields["duration"]
         headers = [("ce_id", f"recording.created:{ident}".encode()), *self._headers]
         return Encoded(RECORDING_CREATED.name, key.encode(), to_json(fields), headers)
-
-
-def progress(job: Any) -> Encoded:
-    """A job's row as a message. `job` is a row of sync_jobs."""
-    message = JobProgress(
-        job_id=job["id"],
-        version=job["version"],
-        source_app=job["source_app"],
-        trigger=job["trigger"],
-        status=job["status"],
-        found=job["found"],
-        imported=job["imported"],
-        duplicates=job["duplicates"],
-        failed=job["failed"],
-        skipped=job["skipped"],
-        open=job["open"],
-        ended_at=job["ended_at"],
-    )
-    envelope = Envelope(
-        JobProgress.event_type, SOURCE, id=f"progress:{job['id']}:{job['version']}", about=About(job["id"])
-    )
-    return encode(message, key=job["owner_user_id"], envelope=envelope)
 
 
 def ticket(payload: dict[str, Any], *, owner: UUID, attempt: int) -> Encoded:

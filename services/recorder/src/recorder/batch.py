@@ -1,9 +1,12 @@
-"""One batch, one transaction: dedup, quota, insert, items, jobs, and what others are to hear of it."""
+"""One batch: whose each record is, what there is room for, and one statement that does the rest."""
 
 from __future__ import annotations
 
+import json
+import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -12,7 +15,7 @@ import asyncpg
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from pipeline_contracts import About, ItemFailed, Segment
+from pipeline_contracts import About, ItemFailed, ItemSkipped, Segment
 from pipeline_runtime import outbox
 from pipeline_runtime.failures import (
     FORBIDDEN_VAULT,
@@ -25,8 +28,9 @@ from pipeline_runtime.failures import (
 from pipeline_runtime.identifiers import uuid7s
 from recorder import announce
 from recorder import statements as sql
-from recorder.books import Books, Connection
-from recorder.results import Bad, Failure, Nudge, Record, Result
+from recorder.books import Books, Connection, told
+from recorder.results import Bad, Failure, Nudge, Record, Result, Skip
+from recorder.skipping import skip
 
 Key = tuple[UUID, str, str]
 
@@ -40,7 +44,7 @@ _REASONS = {
 
 @dataclass(slots=True)
 class Candidate:
-    """A record with the item it ends and the place it goes to."""
+    """A record with the item it ends and the place it goes to. `event` is the id of its event's row."""
 
     source: Record
     item: UUID
@@ -50,6 +54,7 @@ class Candidate:
     vault: UUID
     limit: int | None
     id: UUID
+    event: UUID
 
 
 @dataclass
@@ -63,38 +68,40 @@ class Outcome:
 
 
 class Batch:
-    """The writing of one list of results. Made for one transaction, used once."""
+    """The writing of one list of results. Used once."""
 
     def __init__(self, connection: Connection, public_url: str) -> None:
         self._db = connection
         self._public_url = public_url
-        self._books = Books(connection)
         self._outcome = Outcome()
         self._failures: list[ItemFailed] = []
 
     async def write(self, results: Sequence[Result]) -> Outcome:
-        """Write all of it, or raise and have written nothing."""
-        records = [result for result in results if isinstance(result, Record)]
-        self._failures = [result.failed for result in results if isinstance(result, Failure)]
-        nudged = [result.job for result in results if isinstance(result, Nudge)]
+        """Write all of it, or raise: then what is written is whole, and is not written again.
+
+        Records alone are one statement; what fails and what is nudged follows in a transaction of its own.
+        """
         for result in results:
             if isinstance(result, Bad):
                 self._park(result)
-        async with self._db.transaction():
-            if records:
-                await self._write_records(records)
-            await self._books.fail(self._failures)
-            await self._books.balance(nudged)
-            self._outcome.rows = await self._books.say()
-        self._outcome.ended = self._books.ended
+        self._failures += [result.failed for result in results if isinstance(result, Failure)]
+        records = [result for result in results if isinstance(result, Record)]
+        if records:
+            await self._record(await self._judge(records))
+        nudged = [result.job for result in results if isinstance(result, Nudge)]
+        skips = [result.skipped for result in results if isinstance(result, Skip)]
+        if self._failures or skips or nudged:
+            await self._enter(skips, nudged)
         return self._outcome
 
-    async def _write_records(self, records: list[Record]) -> None:
-        candidates = await self._judge(records)
-        candidates.sort(key=lambda one: one.key)
-        known = await self._insert(candidates) if candidates else {}
-        await self._end_items(candidates, known)
-        await self._end_twins(known)
+    async def _enter(self, skips: list[ItemSkipped], nudged: list[UUID]) -> None:
+        books = Books(self._db)
+        async with self._db.transaction():
+            await books.fail(self._failures)
+            await skip(books, skips)
+            await books.balance(nudged)
+            self._outcome.rows += await books.say()
+        self._outcome.ended += books.ended
 
     async def _judge(self, records: list[Record]) -> list[Candidate]:
         """Whose each record is. What belongs to no open item of its job is parked."""
@@ -102,10 +109,8 @@ class Batch:
             sql.FIND_ITEMS, [one.job for one in records], [one.record.external_id for one in records]
         )
         found = {row["n"]: row for row in items}
-        owners = await self._db.fetch(sql.FIND_OWNERS, list({row["owner_user_id"] for row in items}))
-        homes = {row["id"]: row for row in owners}
         candidates: dict[UUID, Candidate] = {}
-        ids = uuid7s(len(records))
+        ids = tuple(zip(uuid7s(len(records)), uuid7s(len(records)), strict=True))
         for place, record in enumerate(records):
             row = found.get(place + 1)
             if row is None:
@@ -114,8 +119,9 @@ class Batch:
                 about = About(record.job, row["id"], row["attempt"])
                 self._park(Bad("source_mismatch", "", about, record.raw))
             elif row["status"] not in ("imported", "duplicate"):
-                candidates[row["id"]] = _candidate(record, row, homes[row["owner_user_id"]], ids[place])
-        return await self._place(list(candidates.values()))
+                candidates[row["id"]] = _candidate(record, row, ids[place])
+        placed = await self._place(list(candidates.values()))
+        return sorted(placed, key=lambda one: one.key)
 
     def _park(self, bad: Bad) -> None:
         """What nobody can read still ends its item, where it names one."""
@@ -145,42 +151,79 @@ class Batch:
             self._fail(one, FORBIDDEN_VAULT)
         return [one for one in candidates if one not in refused]
 
-    async def _insert(self, candidates: list[Candidate]) -> dict[Key, tuple[UUID, UUID]]:
-        """Insert what is new, up to the limit of each owner. The recording of each call, and by which item."""
-        first: dict[Key, Candidate] = {}
-        for one in candidates:
-            first.setdefault(one.key, one)
-        over = await self._over_the_limit(first)
-        wanted = [one for one in first.values() if one.key not in over]
-        made = {row["recording_id"] for row in await self._insert_rows(wanted)}
-        created = [one for one in wanted if one.id in made]
-        self._announce(created)
-        known = {one.key: (one.id, one.item) for one in created}
-        return known | await self._find({one.key for one in candidates} - known.keys() - over)
+    async def _record(self, candidates: list[Candidate]) -> None:
+        """Import what is new, up to the limit of each owner; the rest is duplicate or over the limit."""
+        limits = {one.key[0]: one.limit for one in candidates if one.limit is not None}
+        async with self._db.transaction() if limits else nullcontext():
+            over = await self._over_the_limit({one.key for one in candidates}, limits) if limits else set()
+            waiting = candidates
+            while waiting:
+                settled = await self._record_once(waiting, over)
+                unsettled = [one for one in waiting if one.item not in settled]
+                waiting = [one for one in unsettled if one.key not in over]
+                for one in unsettled:
+                    if one.key in over:
+                        self._fail(one, QUOTA_EXCEEDED)
 
-    async def _find(self, keys: set[Key]) -> dict[Key, tuple[UUID, UUID]]:
-        if not keys:
-            return {}
+    async def _record_once(self, candidates: list[Candidate], over: set[Key]) -> set[UUID]:
+        """Run the statement; which items have ended."""
+        announcements = announce.Announcements(datetime.now(UTC), self._public_url)
+        events = [
+            announcements.of(
+                one.source.record, recording=one.id, owner=one.key[0], bank=one.bank, vault=one.vault,
+                job=one.source.job,
+            )
+            for one in candidates
+        ]  # fmt: skip
+        records = [one.source.record for one in candidates]
+        row = await self._db.fetchrow(
+            sql.RECORD,
+            [one.id for one in candidates],
+            [one.key[0] for one in candidates],
+            [one.bank for one in candidates],
+            [one.vault for one in candidates],
+            [one.item for one in candidates],
+            [one.key not in over for one in candidates],
+            [one.key[1] for one in candidates],
+            [one.key[2] for one in candidates],
+            [record.title for record in records],
+            [record.full_transcript for record in records],
+            [to_json(record.source_metadata).decode() for record in records],
+            [record.duration for record in records],
+            [record.recording_start_time for record in records],
+            [_SEGMENTS.dump_json(record.segments).decode() if record.segments else None for record in records],
+            [one.event for one in candidates],
+            [event.value.decode() for event in events],
+            [announcements.headers_json(one.id) for one in candidates],
+        )
+        assert row is not None
+        created = set(row["created"] or ())
+        now = time.monotonic()
+        self._outcome.rows += [
+            outbox.Row(one.event, event, now)
+            for one, event in zip(candidates, events, strict=True) if one.id in created
+        ]  # fmt: skip
+        self._outcome.rows += told(row["told"])
+        self._outcome.created.update(one.key[1] for one in candidates if one.id in created)
+        for end in json.loads(row["ended"] or "[]"):
+            self._outcome.ended[end["source_app"], end["status"], ""] += end["n"]
+        return set(row["settled"] or ())
+
+    async def _find(self, keys: set[Key]) -> set[Key]:
+        """Those that are in the library."""
         rows = await self._db.fetch(sql.FIND_RECORDINGS, *zip(*sorted(keys), strict=True))
-        return {
-            (row["owner_user_id"], row["source_app"], row["external_id"]): (row["id"], row["imported_by_item"])
-            for row in rows
-        }
+        return {(row["owner_user_id"], row["source_app"], row["external_id"]) for row in rows}
 
-    async def _over_the_limit(self, first: dict[Key, Candidate]) -> set[Key]:
+    async def _over_the_limit(self, keys: set[Key], limits: dict[UUID, int]) -> set[Key]:
         """The keys for which there is no room this month. Owners with a limit are locked, in order."""
-        limits = {one.key[0]: one.limit for one in first.values() if one.limit is not None}
-        if not limits:
-            return set()
         await self._db.execute(sql.MAKE_USAGE, sorted(limits))
         usage = {
             row["owner_user_id"]: row["used"] for row in await self._db.fetch(sql.LOCK_USAGE, sorted(limits))
         }
-        limited = {key for key in first if key[0] in limits}
-        new = limited - (await self._find(limited)).keys()
+        limited = {key for key in keys if key[0] in limits}
         taken: Counter[UUID] = Counter()
         over = set()
-        for key in (key for key in first if key in new):
+        for key in sorted(limited - await self._find(limited)):
             if usage[key[0]] + taken[key[0]] < limits[key[0]]:
                 taken[key[0]] += 1
             else:
@@ -189,71 +232,18 @@ class Batch:
             await self._db.execute(sql.ADD_USAGE, *zip(*sorted(taken.items()), strict=True))
         return over
 
-    async def _insert_rows(self, wanted: list[Candidate]) -> list[asyncpg.Record]:
-        if not wanted:
-            return []
-        records = [one.source.record for one in wanted]
-        return await self._db.fetch(
-            sql.INSERT_RECORDINGS,
-            [one.id for one in wanted],
-            [one.key[0] for one in wanted],
-            [one.bank for one in wanted],
-            [one.vault for one in wanted],
-            [one.item for one in wanted],
-            [one.key[1] for one in wanted],
-            [one.key[2] for one in wanted],
-            [record.title for record in records],
-            [record.full_transcript for record in records],
-            [to_json(record.source_metadata).decode() for record in records],
-            [record.duration for record in records],
-            [record.recording_start_time for record in records],
-            [_SEGMENTS.dump_json(record.segments).decode() if record.segments else None for record in records],
-        )
 
-    def _announce(self, created: list[Candidate]) -> None:
-        announcements = announce.Announcements(datetime.now(UTC), self._public_url)
-        for one in created:
-            event = announcements.of(
-                one.source.record,
-                recording=one.id,
-                owner=one.key[0],
-                bank=one.bank,
-                vault=one.vault,
-                job=one.source.job,
-            )
-            self._books.emit(event)
-        self._outcome.created.update(one.key[1] for one in created)
-
-    async def _end_items(self, candidates: list[Candidate], known: dict[Key, tuple[UUID, UUID]]) -> None:
-        """A conflict with one's own recording is a redelivery: still imported."""
-        ends = []
-        for one in candidates:
-            if one.key not in known:
-                self._fail(one, QUOTA_EXCEEDED)
-                continue
-            recording, by = known[one.key]
-            ends.append((one.item, "imported" if by == one.item else "duplicate", recording))
-        if ends:
-            await self._books.enter(sql.END_ITEMS, zip(*sorted(ends), strict=True))
-
-    async def _end_twins(self, known: dict[Key, tuple[UUID, UUID]]) -> None:
-        """In a statement of its own, after our items are locked: it sees whatever was admitted until then."""
-        if known:
-            rows = sorted((*key, recording) for key, (recording, _) in known.items())
-            await self._books.enter(sql.END_TWINS, zip(*rows, strict=True))
-
-
-def _candidate(record: Record, item: asyncpg.Record, home: asyncpg.Record, recording: UUID) -> Candidate:
+def _candidate(record: Record, item: asyncpg.Record, ids: tuple[UUID, UUID]) -> Candidate:
     key = (item["owner_user_id"], item["source_app"], record.record.external_id)
     return Candidate(
         record,
         item["id"],
         key,
         item["attempt"],
-        home["bank"],
-        home["vault"],
-        home["monthly_imports"],
-        recording,
+        item["bank"],
+        item["vault"],
+        item["monthly_imports"],
+        *ids,
     )
 
 

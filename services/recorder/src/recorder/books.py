@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
 
-from pipeline_contracts import Encoded, ItemFailed
+from pipeline_contracts import IMPORT_PROGRESS, Encoded, ItemFailed
 from pipeline_runtime import outbox
-from recorder import announce
 from recorder import statements as sql
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-SERVICE: Final = "recorder"
 
 _HOW = itemgetter("job_id", "source_app", "was", "status", "code")
 _COUNTERS = ("imported", "duplicate", "failed", "skipped")
 _INSERT_OUTBOX = outbox.INSERT.format(
-    service=f"'{SERVICE}'", **{name: f"${place}" for place, name in enumerate(outbox.COLUMNS, 1)}
+    service=f"'{sql.SERVICE}'", **{name: f"${place}" for place, name in enumerate(outbox.COLUMNS, 1)}
 )
 
 
@@ -32,6 +32,7 @@ class Books:
         self._db = connection
         self._deltas: dict[UUID, Counter[str]] = defaultdict(Counter)
         self._messages: list[Encoded] = []
+        self._told: list[outbox.Row] = []
         self.ended: Counter[tuple[str, str, str]] = Counter()
 
     def emit(self, message: Encoded) -> None:
@@ -60,31 +61,29 @@ class Books:
 
     async def balance(self, nudged: Iterable[UUID] = ()) -> None:
         """Move the counters of every job touched, close those that are over, tell how all of them stand."""
-        touched = sorted(self._deltas.keys() | set(nudged))
-        if not touched:
-            return
-        latest: dict[UUID, asyncpg.Record] = {}
-        if self._deltas:
-            jobs = sorted(self._deltas)
+        jobs = sorted(self._deltas.keys() | set(nudged))
+        if jobs:
             columns = [[self._deltas[job][name] for job in jobs] for name in _COUNTERS]
-            latest = {row["id"]: row for row in await self._db.fetch(sql.COUNT, jobs, *columns)}
-        closable = [job for job in touched if job not in latest or _is_over(latest[job])]
-        if closable:
-            latest |= {row["id"]: row for row in await self._db.fetch(sql.CLOSE, closable)}
-        if untouched := [job for job in touched if job not in latest]:
-            latest |= {row["id"]: row for row in await self._db.fetch(sql.FIND_JOBS, untouched)}
-        for job in latest.values():
-            self.emit(announce.progress(job))
+            self._told += told(await self._db.fetchval(sql.COUNT, jobs, *columns))
 
     async def say(self) -> list[outbox.Row]:
-        """Write the outbox; the rows are for the relay, after the commit."""
+        """Write the outbox; its rows are for the relay, after the commit."""
         rows = outbox.rows_of(self._messages)
         if rows:
             columns = outbox.columns(rows)
             await self._db.execute(_INSERT_OUTBOX, *(columns[name] for name in outbox.COLUMNS))
-        return rows
+        return rows + self._told
 
 
-def _is_over(job: asyncpg.Record) -> bool:
-    """Whether CLOSE could close it. The row is as our UPDATE left it, and locked since: nobody changes it."""
-    return job["open"] == 0 and job["discovery_ended_at"] is not None
+def told(rows: str | None) -> list[outbox.Row]:
+    """The progress that a statement has put into the outbox: JSON of its rows."""
+    now = time.monotonic()
+    return [
+        outbox.Row(UUID(row["id"]), _progress(row["aggregateid"], row["payload"], row["headers"]), now)
+        for row in json.loads(rows or "null") or ()
+    ]
+
+
+def _progress(key: str, payload: str, headers: dict[str, str]) -> Encoded:
+    pairs = [(name, value.encode()) for name, value in headers.items()]
+    return Encoded(IMPORT_PROGRESS.name, key.encode(), payload.encode(), pairs)

@@ -26,6 +26,14 @@ PASSING = (
     asyncpg.CannotConnectNowError,
 )
 REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
+SESSION = {
+    "application_name": "recorder",
+    # Every statement looks rows up by keys, of one record or of five hundred: planning it anew each time takes
+    # longer than running it, and a plan that reads whole tables is good only while they are small.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "jit": "off",
+}
 LONGEST_PAUSE = 5.0
 TRIES = 3
 
@@ -85,7 +93,7 @@ class Writer:
     async def _connected(self) -> asyncpg.Connection[asyncpg.Record]:
         if self._connection is None or self._connection.is_closed():
             self._connection = await asyncpg.connect(
-                self._dsn, timeout=10, command_timeout=60, server_settings={"application_name": "recorder"}
+                self._dsn, timeout=10, command_timeout=60, server_settings=SESSION
             )
         return self._connection
 
