@@ -30,9 +30,12 @@ JobStatus = Literal["queued", "running", "completed", "partial", "failed", "canc
 
 
 class Message(BaseModel):
-    """What all messages share: immutable, unknown fields ignored, a CloudEvents type."""
+    """What all messages share: immutable, unknown fields ignored, a CloudEvents type.
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    A schema is built when it is first needed: no process uses all of them, and each start is quicker.
+    """
+
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", allow_inf_nan=False)
 
     event_type: ClassVar[str]
 
@@ -40,7 +43,7 @@ class Message(BaseModel):
 class Segment(BaseModel):
     """A stretch of speech; times in seconds from the recording's start."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", allow_inf_nan=False)
 
     start: float = Field(ge=0)
     end: float = Field(ge=0)
@@ -54,7 +57,7 @@ class RecordDraft(BaseModel):
     `source_metadata` must carry `external_id`, equal to the draft's; it is put first.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", allow_inf_nan=False)
 
     external_id: ExternalId
     source_app: Slug
@@ -92,7 +95,7 @@ class ConnectorRecord(RecordDraft, Message):
 class StoredAudio(BaseModel):
     """An object in storage: its key, its size in bytes, the SHA-256 of its bytes in hex."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
     key: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
     size: int = Field(ge=0)

@@ -18,7 +18,7 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class OAuthOffer(_Value):
