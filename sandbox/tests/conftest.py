@@ -47,7 +47,7 @@ class World:
     def post(self, path: str, **kwargs: Any) -> httpx.Response:
         return self.http.post(path if path.startswith("http") else self.base + path, **kwargs)
 
-    def admin(self, path: str, **body: Any) -> Any:
+    def admin(self, path: str, /, **body: Any) -> Any:
         """An admin call that must work."""
         response = self.post(f"/admin/{path}", json=body)
         assert response.status_code == 200, response.text

@@ -1,0 +1,268 @@
+"""OpenAI's behaviours, with the official client."""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import wave
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from openai import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    InternalServerError,
+    NotFoundError,
+    OpenAI,
+    RateLimitError,
+)
+
+from .conftest import World
+
+KEY = {"authorization": "Bearer sk-sandbox"}
+PATH = "/openai/v1/audio/transcriptions"
+MODELS = [
+    "whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-4o-transcribe-diarize", "gpt-transcribe",
+]  # fmt: skip
+TAKEN = {
+    "whisper-1": {"json", "text", "srt", "verbose_json", "vtt"},
+    "gpt-4o-transcribe-diarize": {"json", "text", "diarized_json"},
+}
+
+
+@cache
+def tone(seconds: float, rate: int = 400) -> bytes:
+    """A WAV file with a hum."""
+    sink = io.BytesIO()
+    with wave.open(sink, "wb") as out:
+        out.setparams((1, 2, rate, 0, "NONE", ""))
+        one = b"".join(struct.pack("<h", int(9000 * math.sin(n / 3))) for n in range(rate))
+        out.writeframes((one * math.ceil(seconds))[: int(seconds * rate) * 2])
+    return sink.getvalue()
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[OpenAI]:
+    with OpenAI(api_key="sk-sandbox", base_url=f"{world.base}/openai/v1", max_retries=0, timeout=10) as made:
+        yield made
+
+
+def speech(world: World) -> bytes:
+    return world.get("/youtube/videoplayback?id=o6XNiVt8_Bs").content
+
+
+def hear(client: OpenAI, body: bytes = b"", *, name: str = "call.wav", **more: Any) -> Any:
+    return client.audio.transcriptions.create(
+        **{"file": (name, body or tone(20)), "model": "whisper-1", **more}
+    )
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("wanted", ["json", "text", "srt", "verbose_json", "vtt", "diarized_json"])
+def test_1_each_model_takes_its_formats_and_no_others(client: OpenAI, model: str, wanted: str) -> None:
+    if wanted in TAKEN.get(model, {"json", "text"}):
+        answer = hear(client, model=model, response_format=wanted)
+        assert answer if isinstance(answer, str) else answer.text
+    else:
+        with pytest.raises(BadRequestError) as refused:
+            hear(client, model=model, response_format=wanted)
+        assert (refused.value.code, refused.value.param) == ("unsupported_value", "response_format")
+        assert f"response_format '{wanted}' is not compatible with model '{model}'" in refused.value.message
+
+
+def test_1_options_belong_to_models(client: OpenAI) -> None:
+    for wrong in (
+        {"timestamp_granularities": ["word"]},
+        {"include": ["logprobs"]},
+        {"model": "gpt-4o-transcribe-diarize", "prompt": "names"},
+        {"extra_body": {"languages[]": "en"}},
+    ):
+        with pytest.raises(BadRequestError):
+            hear(client, **wrong)
+    assert hear(client, model="gpt-4o-transcribe", include=["logprobs"]).logprobs
+    answer = client.post(
+        "/audio/transcriptions",
+        cast_to=object,
+        files={"file": ("a.wav", tone(20))},
+        body={"model": "gpt-transcribe", "languages[]": "en"},
+        options={"headers": {"Content-Type": "multipart/form-data"}},
+    )
+    assert answer["languages"]
+
+
+def test_1_files_are_told_by_their_names_and_read(client: OpenAI) -> None:
+    for name, body in (("call.txt", tone(20)), ("call", tone(20)), ("call.mp3", b"no sound at all" * 50)):
+        with pytest.raises(BadRequestError) as refused:
+            hear(client, body, name=name)
+        assert refused.value.param == "file"
+    with pytest.raises(BadRequestError) as refused:
+        hear(client, tone(0.05))
+    assert refused.value.code == "audio_too_short"
+    with pytest.raises(AuthenticationError):
+        hear(client.with_options(api_key="sk-wrong"))
+    with pytest.raises(NotFoundError) as missing:
+        hear(client, model="whisper-9")
+    assert missing.value.code == "model_not_found"
+
+
+def test_1_segments_and_words_come_as_asked(client: OpenAI) -> None:
+    both = hear(client, response_format="verbose_json", timestamp_granularities=["word", "segment"])
+    assert both.segments
+    assert both.words
+    assert (both.language, round(both.duration)) == ("english", 20)
+    assert both.usage.type == "duration"
+    words = hear(client, response_format="verbose_json", timestamp_granularities=["word"])
+    assert words.segments is None
+    assert all(word.start <= word.end <= 21 for word in words.words)
+    assert hear(client, model="gpt-4o-transcribe").usage.type == "tokens"
+
+
+def test_our_own_speech_is_recognised_and_the_same_file_says_the_same(world: World, client: OpenAI) -> None:
+    assert hear(client, speech(world), name="a.m4a").text.startswith("Thank you for joining. We want to plan")
+    assert hear(client).text == hear(client).text
+    assert hear(client).text != hear(client, tone(21)).text
+    world.admin("settings", openai={"text": "exactly this"})
+    assert hear(client).text == "exactly this"
+
+
+def test_2_a_body_over_the_limit_is_413_that_says_server_error(world: World, client: OpenAI) -> None:
+    world.admin("settings", openai={"max_bytes": 10_000})
+    with pytest.raises(APIStatusError) as refused:
+        hear(client)
+    assert (refused.value.status_code, refused.value.type) == (413, "server_error")
+    assert "Maximum content size limit (10000) exceeded (" in refused.value.message
+    answer = world.post(PATH, headers=KEY, files={"file": ("a.wav", tone(20))}, data={"model": "whisper-1"})
+    assert answer.json()["usage"]["seconds"] == 0
+
+
+def test_3_most_models_take_1400_seconds(client: OpenAI) -> None:
+    long = tone(1500)
+    with pytest.raises(BadRequestError) as refused:
+        hear(client, long, model="gpt-4o-transcribe")
+    text = "audio duration 1500 seconds is longer than 1400 seconds which is the maximum for this model"
+    assert (refused.value.code, text in refused.value.message) == ("invalid_value", True)
+    with pytest.raises(BadRequestError):
+        hear(client, long, model="gpt-4o-transcribe-diarize", chunking_strategy="auto")
+    assert hear(client, long).text
+
+
+def test_4_diarizing_over_thirty_seconds_wants_a_chunking_strategy(client: OpenAI) -> None:
+    ask = {"model": "gpt-4o-transcribe-diarize", "response_format": "diarized_json"}
+    with pytest.raises(BadRequestError) as refused:
+        hear(client, tone(31), **ask)
+    assert refused.value.param == "chunking_strategy"
+    assert hear(client, tone(31), **ask, chunking_strategy="auto").segments
+    assert hear(client, tone(29), **ask).segments
+
+
+def test_5_limits_answer_429_with_and_without_a_time(world: World, client: OpenAI) -> None:
+    patient = client.with_options(max_retries=1)
+    world.fault(on="openai.transcriptions", answer="openai.429")
+    assert hear(patient).text
+    world.fault(on="openai.transcriptions", answer="openai.429_no_header")
+    with pytest.raises(RateLimitError) as refused:
+        hear(client)
+    assert refused.value.response.headers["x-ratelimit-reset-requests"] == "1.2s"
+    assert "retry-after" not in refused.value.response.headers
+    world.fault(on="openai.transcriptions", answer="openai.insufficient_quota")
+    with pytest.raises(RateLimitError) as refused:
+        hear(client)
+    assert refused.value.code == "insufficient_quota"
+    world.admin("limits/clear")
+    world.admin("settings", openai={"limits": True, "requests_per_minute": 2})
+    assert [hear(client) and 200 for _ in range(2)] == [200, 200]
+    with pytest.raises(RateLimitError) as refused:
+        hear(client)
+    assert 0 < int(refused.value.response.headers["retry-after"]) <= 60
+
+
+def test_6_servers_fail_cut_and_dawdle(world: World, client: OpenAI) -> None:
+    for preset in ("openai.500", "openai.503", "html.502"):
+        world.fault(on="openai.transcriptions", answer=preset)
+        with pytest.raises(InternalServerError):
+            hear(client)
+    world.fault(on="openai.transcriptions", cut="after_commit")
+    with pytest.raises(APIConnectionError):
+        hear(client)
+    world.fault(on="openai.transcriptions", delay=60)
+    with pytest.raises(APITimeoutError):
+        hear(client.with_options(timeout=0.3))
+    world.admin("scenario", name="openai-overloaded")
+    assert hear(client.with_options(max_retries=3)).text
+
+
+def test_7_segments_can_be_invented_repeated_or_too_long(world: World, client: OpenAI) -> None:
+    def segments(quirk: str) -> list[Any]:
+        world.admin("settings", openai={"quirk": quirk})
+        return hear(client, response_format="verbose_json").segments
+
+    last = segments("hallucination")[-1]
+    assert (last.text, last.no_speech_prob > 0.6, last.avg_logprob < -1) == (
+        " Thank you for watching!",
+        True,
+        True,
+    )
+    loop = segments("loop")
+    assert len({each.text for each in loop[-4:]}) == 1
+    assert loop[-1].compression_ratio > 2.4
+    assert segments("past_end")[-1].end > 20
+
+
+def test_8_no_words_are_a_good_answer(world: World, client: OpenAI) -> None:
+    world.admin("settings", openai={"quirk": "empty"})
+    answer = hear(client, response_format="verbose_json")
+    assert (answer.text, answer.segments) == ("", [])
+
+
+def test_9_speakers_begin_at_a_in_every_request_unless_they_are_known(world: World, client: OpenAI) -> None:
+    ask = {"model": "gpt-4o-transcribe-diarize", "response_format": "diarized_json"}
+    for _ in range(2):
+        found = hear(client, speech(world), name="a.m4a", **ask).segments
+        assert [each.speaker for each in found] == ["A", "B", "C", "A", "B", "A"]
+    known = {"known_speaker_names": ["Maya"], "known_speaker_references": ["data:audio/wav;base64,AAAA"]}
+    found = hear(client, speech(world), name="a.m4a", **ask, **known).segments
+    assert [each.speaker for each in found] == ["Maya", "A", "B", "Maya", "A", "Maya"]
+    with pytest.raises(BadRequestError):
+        hear(client, **ask, known_speaker_names=list("abcde"), known_speaker_references=["data:,"] * 5)
+
+
+def test_10_models_say_when_they_end_and_are_gone_afterwards(world: World, client: OpenAI) -> None:
+    found = {model.id: model.to_dict().get("shutdown_date") for model in client.models.list()}
+    assert list(found) == MODELS
+    assert (found["whisper-1"], found["gpt-transcribe"]) == ("2027-02-26", None)
+    assert client.models.retrieve("whisper-1").id == "whisper-1"
+    world.admin("clock", advance=400 * 86400)
+    with pytest.raises(NotFoundError) as gone:
+        hear(client)
+    assert gone.value.code == "model_not_found"
+    assert hear(client, model="gpt-transcribe").text
+
+
+def test_11_every_answer_has_ids_and_reset_times_as_durations(world: World) -> None:
+    form = {"data": {"model": "whisper-1"}, "files": {"file": ("a.wav", tone(20))}}
+    headers = world.post(PATH, headers=KEY, **form).headers
+    assert headers["x-request-id"].startswith("req_")
+    assert headers["x-ratelimit-reset-requests"] == "20ms"
+    world.admin("settings", openai={"limits": True})
+    assert world.post(PATH, headers=KEY, **form).headers["x-ratelimit-reset-requests"].endswith("s")
+
+
+@pytest.mark.parametrize("model", MODELS[1:])
+def test_12_answers_can_be_streamed(client: OpenAI, model: str) -> None:
+    wanted = "diarized_json" if "diarize" in model else "json"
+    events = list(hear(client, model=model, response_format=wanted, stream=True))
+    assert events[-1].type == "transcript.text.done"
+    deltas = "".join(event.delta for event in events if event.type == "transcript.text.delta")
+    assert deltas == events[-1].text
+    assert any(event.type == "transcript.text.segment" for event in events) == (wanted == "diarized_json")
+
+
+def test_12_whisper_does_not_stream(world: World) -> None:
+    form = {"data": {"model": "whisper-1", "stream": "true"}, "files": {"file": ("a.wav", tone(20))}}
+    assert world.post(PATH, headers=KEY, **form).json()["text"]
