@@ -43,8 +43,12 @@ def write_ranges(offsets: Iterable[int]) -> str:
     return ",".join(f"{first}-{last}" if last > first else str(first) for first, last in ranges)
 
 
-async def find_replayed(settings: KafkaSettings, partition: TopicPartition) -> set[int]:
+async def find_replayed(
+    settings: KafkaSettings, consumer: AIOKafkaConsumer, partition: TopicPartition
+) -> set[int]:
     """The offsets of a dead-letter partition that were replayed."""
+    if await consumer.committed(partition) is None:  # waits where the brokers have no group's book open yet
+        return set()
     options = {name: value for name, value in client_options(settings).items() if value is not None}
     admin = AIOKafkaAdminClient(**options)
     await admin.start()

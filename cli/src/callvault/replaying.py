@@ -99,7 +99,7 @@ async def open_letters(settings: KafkaSettings, topic: str) -> AsyncIterator[Let
             await check_topic(consumer, prefix, each)
         place = TopicPartition(prefix + topic, 0)
         consumer.assign([place])
-        yield Letters(settings, topic, consumer, await find_replayed(settings, place))
+        yield Letters(settings, topic, consumer, await find_replayed(settings, consumer, place))
 
 
 def _letter(record: "ConsumerRecord[bytes, bytes]", replayed: bool) -> Letter:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from typing import Any
 
 import typer
@@ -38,7 +39,7 @@ def rotate_keys() -> None:
     own = [name for name in KEY_RINGS if not os.environ.get(name)]
     if own:
         _put_in_front(home, own)
-        asyncio.run(_restart(home))
+        _restart(home)
     for kept in KEPT:
         ring = os.environ.get(kept.ring) or home.key_ring(kept.ring.lower())
         told = asyncio.run(rotate(home, kept, ring))
@@ -56,19 +57,18 @@ def _put_in_front(home: Home, names: list[str]) -> None:
         home.keep_key_ring(name.lower(), ",".join([new_key(), *before[:2]]))
 
 
-async def _restart(home: Home) -> None:
+def _restart(home: Home) -> None:
     """End those of a running stack that hold the old ring; its supervisor starts them again."""
     holders = [process for process in status(home)["processes"] if _holds_keys(process)]
     for process in holders:
         os.kill(process["pid"], signal.SIGTERM)
     before = {process["name"]: process["pid"] for process in holders}
-    try:
-        async with asyncio.timeout(_RESTART_SECONDS):
-            while not all(_is_back(process, before) for process in status(home)["processes"]):
-                await asyncio.sleep(_LOOK_SECONDS)
-    except TimeoutError:
-        message = f"Not all of {', '.join(before)} came back."
-        raise CallvaultError("not_restarted", message, "See `callvault status`, and rotate again.") from None
+    deadline = time.monotonic() + _RESTART_SECONDS
+    while not all(_is_back(process, before) for process in status(home)["processes"]):
+        if time.monotonic() > deadline:
+            message = f"Not all of {', '.join(before)} came back."
+            raise CallvaultError("not_restarted", message, "See `callvault status`, and rotate again.")
+        time.sleep(_LOOK_SECONDS)
 
 
 def _is_back(process: dict[str, Any], before: dict[str, int]) -> bool:
