@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from .conftest import World
 
@@ -73,6 +74,16 @@ def test_the_log_counts_by_endpoint_user_and_number(world: World) -> None:
     assert world.look("calls", user="tom")["counts"] == {"fathom.meetings": 1}
 
 
+def test_the_log_tells_refreshes_from_code_exchanges(world: World) -> None:
+    for provider in ("fathom", "zoom"):
+        made = world.connect(provider, "tom")
+        world.token(provider, grant_type="refresh_token", refresh_token=made["refresh_token"])
+        world.token(provider, grant_type="refresh_token", refresh_token=made["refresh_token"])
+        log = world.look("calls", endpoint=f"{provider}.token")
+        assert log["notes"] == {f"{provider}.token authorization_code": 1, f"{provider}.token refresh_token": 2}
+        assert [call["user"] for call in log["calls"]] == ["tom", "tom", None]
+
+
 def test_typing_errors_and_missing_things_are_said(world: World) -> None:
     assert world.post("/admin/settings", json={"zoom": {"surprise": 1}}).status_code == 422
     assert world.post("/admin/meetings/change", json={"meeting": 1, "deleted": True}).status_code == 404
@@ -132,6 +143,9 @@ def test_the_process_takes_its_address_from_the_environment_and_stops_in_mid_ans
         assert http.get("/admin/state").json()["seed"] == 3
         assert http.get("/admin/settings").json()["zoom"]["consent"]["answer"] == "accept"
         assert http.get(f"{name}/admin/settings").json()["zoom"]["consent"]["answer"] == "ask"
-    process.send_signal(signal.SIGTERM)
+        http.post(f"{name}/admin/faults", json={"on": "fathom.meetings", "delay": 60})
+        with pytest.raises(httpx.TimeoutException):
+            http.get(name + MEETINGS, headers=KEY, timeout=0.3)
+        process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
     process.stdout.close()

@@ -132,6 +132,14 @@ def test_9_events_come_twice_and_out_of_order(world: World, hook: Receiver) -> N
     assert got[5]["payload"]["object"]["meetings"][0]["meeting_uuid"] == uuid
 
 
+def test_9_each_finished_file_can_have_its_own_event(world: World, hook: Receiver) -> None:
+    uuid = world.meetings("zoom")[0]["uuid"]
+    for kind in ("MP4", "M4A"):
+        world.admin("webhooks/send", meeting=uuid, files=[kind])
+    shown = [event["payload"]["object"]["recording_files"] for event in events(hook, 2)]
+    assert [[row["file_type"] for row in rows] for rows in shown] == [["MP4"], ["M4A"]]
+
+
 def test_10_a_deauthorised_app_loses_its_tokens_and_is_told(world: World, hook: Receiver) -> None:
     headers = world.bearer("zoom")
     answer = world.admin("zoom/deauthorize", user="maya")

@@ -29,6 +29,7 @@ class Call:
     status: int = 0
     seconds: float = 0.0
     fault: list[str] = field(default_factory=list)
+    note: str = ""  # a token call's grant type, a transcription's model
 
 
 class CallLog:
@@ -57,11 +58,12 @@ class CallLog:
         ]
 
     def report(self, **wanted: Any) -> dict[str, Any]:
-        """The found calls, and how many there are of each endpoint and status."""
+        """The found calls, and how many there are of each endpoint, status and note."""
         found = self.find(**wanted)
         return {
             "last": self.count,
             "counts": Counter(call.endpoint for call in found),
             "statuses": Counter(f"{call.endpoint} {call.status}" for call in found),
+            "notes": Counter(f"{call.endpoint} {call.note}" for call in found if call.note),
             "calls": [asdict(call) for call in found],
         }

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from sandbox import faults
 from sandbox.answers import Refused
+from sandbox.calls import Call
 from sandbox.world import World
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -21,6 +22,12 @@ def world_of(request: Request) -> World:
     world = request.scope["sandbox.world"]
     assert isinstance(world, World)
     return world
+
+
+def note(request: Request, text: str, user: str | None = None) -> None:
+    """Say more of a call in the log than its address does."""
+    call: Call = request.scope["sandbox.call"]
+    call.note, call.user = text, user or call.user
 
 
 def route(name: str, path: str, handler: Handler, methods: Sequence[str] = ("GET",)) -> Route:
@@ -38,6 +45,7 @@ async def serve(name: str, request: Request, handler: Handler) -> Response:
     call = world.calls.begin(name, request, world.user_of(request))
     fired = world.faults.take(name, request.method, call.user, request.url.path)
     call.fault = [rule.id for rule in fired]
+    request.scope["sandbox.call"] = call
     response = await faults.apply(fired, lambda: _handled(handler, request), world.act)
     call.status, call.seconds = response.status_code, round(time.monotonic() - began, 3)
     return response

@@ -21,6 +21,7 @@ class Send(Strict):
 
     meeting: str | int
     event: str = "recording.completed"  # Zoom's
+    files: list[str] | None = None  # Zoom: show files of these types alone, as one event for each variant does
     user: str | None = None  # Fathom: only to the webhooks of this user
     copies: int = 1  # the same message again, with the same id
     message_id: str | None = None  # Fathom: an id of an earlier message
@@ -45,7 +46,7 @@ async def send(world: World, wanted: Send) -> Any:
 def _messages(world: World, wanted: Send) -> list[Message]:
     meeting = world.meeting(wanted.meeting)
     if meeting.source == "zoom":
-        body = wanted.body or zoom.body(world, wanted.event, meeting)
+        body = wanted.body or zoom.body(world, wanted.event, meeting, wanted.files)
         return [zoom.message(world, hook, body, wanted.signature) for hook in [world.zoom.hook] if hook]
     return [
         fathom.message(

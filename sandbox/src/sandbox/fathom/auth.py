@@ -14,7 +14,7 @@ from sandbox.consent import authorize
 from sandbox.limits import Hit
 from sandbox.meetings.people import USERS, User
 from sandbox.oauth import Lifetimes, OAuthRefused, Pair
-from sandbox.routes import world_of
+from sandbox.routes import note, world_of
 from sandbox.world import KEYS, World
 
 SCOPE = "public_api"
@@ -75,6 +75,7 @@ async def on_token(request: Request) -> Response:
     """Client id and secret stand in the form; Basic is not taken."""
     world = world_of(request)
     form = {key: str(value) for key, value in (await request.form()).items()}
+    note(request, form.get("grant_type", ""))
     headers = count(world, f"fathom/app/{form.get('client_id')}", "token")
     try:
         pair = _pair(world, form)
@@ -82,6 +83,7 @@ async def on_token(request: Request) -> Response:
         error = "invalid_client" if refused.reason == "client" else "invalid_grant"
         body = {"error": error, "error_description": f"The grant is invalid: {refused.reason}"}
         raise Refused(401 if error == "invalid_client" else 400, body, headers) from None
+    note(request, form["grant_type"], pair.access.user)
     return JSONResponse(_shape(world, pair), headers=headers)
 
 

@@ -14,7 +14,7 @@ from sandbox.openai import shapes
 from sandbox.openai.errors import authorized, counted, error
 from sandbox.openai.hearing import length, lines
 from sandbox.openai.models import Model, find
-from sandbox.routes import world_of
+from sandbox.routes import note, world_of
 from sandbox.settings import OpenAISettings
 
 EXTENSIONS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
@@ -46,6 +46,7 @@ async def on_transcribe(request: Request) -> Response:
     _check_size(request, settings)
     headers = counted(request)
     form = await request.form()
+    note(request, str(form.get("model", "")))
     heard = await _hear(request, form, settings)
     streams = heard.model.streams and str(form.get("stream", "")).lower() == "true"
     headers["openai-processing-ms"] = str(int((time.monotonic() - began) * 1000))

@@ -16,7 +16,7 @@ from sandbox.clock import iso
 from sandbox.consent import authorize
 from sandbox.meetings.people import USERS, User
 from sandbox.oauth import Lifetimes, OAuthRefused, Pair, Token
-from sandbox.routes import world_of
+from sandbox.routes import note, world_of
 from sandbox.world import World
 
 PER_SECOND = {
@@ -116,13 +116,16 @@ async def on_token(request: Request) -> Response:
     """Basic authentication, form body."""
     world = world_of(request)
     form = {key: str(value) for key, value in (await request.form()).items()}
+    note(request, form.get("grant_type", ""))
     try:
-        return JSONResponse(_shape(world, _pair(request, world, form)))
+        pair = _pair(request, world, form)
     except OAuthRefused as why:
         error, reason = SENTENCES.get(why.reason, ("invalid_grant", "Invalid Token!"))
         status = 401 if why.reason == "client" else 400
         code = {"code": 4741} if why.reason == "reauthorised" else {}
         raise Refused(status, {"reason": reason, "error": error, **code}) from None
+    note(request, form["grant_type"], pair.access.user)
+    return JSONResponse(_shape(world, pair))
 
 
 def _pair(request: Request, world: World, form: dict[str, str]) -> Pair:

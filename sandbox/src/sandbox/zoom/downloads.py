@@ -39,11 +39,12 @@ async def on_download(request: Request) -> Response:
 
 
 def _find(world: World, file_id: str) -> tuple[Meeting, File] | None:
-    for meeting in world.of("zoom"):
-        for file in files_of(world, meeting):
-            if file.id == file_id:
-                return meeting, file
-    return None
+    """A file whose address was given out before."""
+    owner = world.zoom.owners.get(file_id)
+    meeting = world.meeting(owner) if owner else None
+    if meeting is None or meeting.deleted:
+        return None
+    return next(((meeting, file) for file in files_of(world, meeting) if file.id == file_id), None)
 
 
 def _may_read(request: Request, meeting: Meeting) -> bool:

@@ -168,6 +168,7 @@ async def on_transcript(request: Request) -> Response:
     reason = "DELETED_OR_TRASHED" if meeting.deleted or meeting.trashed else reasons.get(state)
     if reason is None:
         file = next(f for f in files_of(world, meeting) if f.type == "TRANSCRIPT")
+        world.zoom.owners[file.id] = meeting.uuid
         body |= {
             "transcript_created_time": iso(meeting.appeared),
             "can_download": True,

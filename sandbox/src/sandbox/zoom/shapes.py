@@ -24,6 +24,7 @@ def files_of(world: World, meeting: Meeting) -> list[File]:
 def shape(world: World, meeting: Meeting, shown: list[File] | None = None) -> dict[str, Any]:
     """An entry of the list; `shown` limits it to some files, as events do."""
     host = USERS[meeting.host]
+    world.zoom.owners |= {file.id: meeting.uuid for file in files_of(world, meeting)}
     found = files_of(world, meeting) if shown is None else shown
     return {
         "uuid": meeting.uuid,

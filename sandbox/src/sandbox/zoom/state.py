@@ -45,6 +45,7 @@ class ZoomState:
     files: dict[str, FileToken] = field(default_factory=dict)
     links: dict[str, tuple[str, str, float]] = field(default_factory=dict)  # (meeting uuid, file id, until)
     hook: Hook | None = None
+    owners: dict[str, str] = field(default_factory=dict)  # meeting uuid by file id
 
     def owner_of(self, token: str) -> str | None:
         """Whose meeting a file token opens."""

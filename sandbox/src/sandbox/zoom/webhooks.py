@@ -25,12 +25,14 @@ from sandbox.zoom.state import Hook
 SCHEDULE = [0.0, 300, 1200, 3600]  # three retries, each counted from the one before; then the event is lost
 
 
-def body(world: World, event: str, meeting: Meeting) -> dict[str, Any]:
-    """An event about one meeting. `transcript_completed` shows the transcript's files alone."""
+def body(world: World, event: str, meeting: Meeting, types: list[str] | None = None) -> dict[str, Any]:
+    """An event about one meeting, showing its files of some types; each event has its own usual ones."""
     if event.startswith("recording.batch_"):
         return _batch(event, meeting)
     found = files_of(world, meeting)
-    if event == "recording.transcript_completed":
+    if types is not None:
+        found = [file for file in found if file.type in types]
+    elif event == "recording.transcript_completed":
         found = [file for file in found if file.type == "TRANSCRIPT"]
     elif event == "recording.completed":
         found = [file for file in found if file.type != "TRANSCRIPT"]
