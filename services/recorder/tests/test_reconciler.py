@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+from tests.support.eventually import eventually
 from tests.support.stack import Person, Stack
 
 from recorder.reconciler import Reconciler
@@ -149,9 +150,19 @@ async def test_a_job_that_is_over_is_closed(stack: Stack, reconciler: Reconciler
 async def test_topics_that_are_gone_are_made_again(stack: Stack, reconciler: Reconciler) -> None:
     from aiokafka.admin import AIOKafkaAdminClient
 
-    admin = AIOKafkaAdminClient(bootstrap_servers=stack.servers.kafka)
+    admin, topic = AIOKafkaAdminClient(bootstrap_servers=stack.servers.kafka), stack.prefix + "import.audio"
+
+    async def is_there() -> bool:
+        return topic in await admin.list_topics()
+
+    async def is_gone() -> bool:
+        return not await is_there()
+
     await admin.start()
-    await admin.delete_topics([stack.prefix + "import.audio"])
-    await reconciler.round()
-    assert stack.prefix + "import.audio" in await admin.list_topics()
-    await admin.close()
+    try:
+        await admin.delete_topics([topic])
+        await eventually(is_gone)
+        await reconciler.round()
+        await eventually(is_there)
+    finally:
+        await admin.close()
