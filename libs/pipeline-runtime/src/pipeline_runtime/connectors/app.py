@@ -39,8 +39,8 @@ def create_app(connector: Connector, settings: KitSettings | None = None) -> ASG
     workers = Workers(kit, bells)
     for topic, handle in ((SOURCE_COMMANDS, tickets.on_command), (IMPORT_FETCH, tickets.on_fetch)):
         subscribe(
-            broker, topic.of_source(kit.name), group=name, settings=settings, publisher=kit.publisher,
-            handle=handle, on_unreadable=tickets.on_unreadable, passing=is_away,
+            broker, topic.of_source(kit.name), group=f"{name}.{topic.name}", settings=settings,
+            publisher=kit.publisher, handle=handle, on_unreadable=tickets.on_unreadable, passing=is_away,
         )  # fmt: skip
 
     @asynccontextmanager

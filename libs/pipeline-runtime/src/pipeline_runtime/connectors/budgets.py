@@ -7,6 +7,7 @@ the provider's sees more than it allows. A fifth of it is kept for live items.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -54,10 +55,12 @@ DO UPDATE SET blocked_until = greatest(b.blocked_until, excluded.blocked_until)
 class Budgets:
     """The budgets of one source. What the manifest names no budget for is free until a provider objects."""
 
-    def __init__(self, engine: AsyncEngine, manifest: Manifest) -> None:
+    def __init__(self, engine: AsyncEngine, manifest: Manifest, factor: float = 1.0) -> None:
         self._engine = engine
         self._source = manifest.source
-        self._known = {budget.bucket: budget for budget in manifest.budgets}
+        self._known = {
+            budget.bucket: replace(budget, calls=budget.calls * factor) for budget in manifest.budgets
+        }
 
     async def debit(self, bucket: str, account: UUID | None, *, live: bool) -> None:
         """Take one call from `global` and from the bucket. Raises Transient where the wait is long."""

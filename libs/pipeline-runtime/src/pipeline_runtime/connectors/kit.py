@@ -103,6 +103,6 @@ def make_kit(connector: Connector, settings: KitSettings, source: SourceSettings
         connector=connector, settings=settings, source=source, times=times, engine=engine,
         publisher=publisher, relay=relay, messages=messages, accounts=accounts, keys=keys,
         webhook_keys=KeyRing(settings.webhook_keys.get_secret_value()), client=client,
-        budgets=Budgets(engine, manifest), endpoint=endpoint,
+        budgets=Budgets(engine, manifest, settings.connector_budget_factor), endpoint=endpoint,
         refresher=Refresher(engine, keys, endpoint, times, accounts), storage=Storage(settings.storage_url),
     )  # fmt: skip

@@ -28,6 +28,8 @@ class KitSettings(ServiceSettings):
     connector_lease_seconds: float = Field(default=30.0, ge=1)
     connector_refresh_lease_seconds: float = Field(default=60.0, ge=1)
     connector_poll_seconds: float = Field(default=5.0, gt=0)
+    connector_budget_factor: float = Field(default=1.0, gt=0)
+    """So many times a source's published limits are ours: more by agreement, or against a stand-in."""
 
 
 @dataclass(frozen=True)

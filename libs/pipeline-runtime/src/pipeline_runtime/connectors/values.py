@@ -43,7 +43,7 @@ class Budget:
     """
 
     bucket: str
-    calls: int
+    calls: float
     per: float
     scope: Literal["account", "app"] = "account"
 
