@@ -73,7 +73,7 @@ class Source:
         """A webhook secret as the connector stores it."""
         await self.stack.owner.execute(
             "INSERT INTO webhook_secrets (id, source_app, account_id, secret) VALUES ($1, $2, $3, $4)",
-            uuid4(), self.name, account, Fernet(WEBHOOK_KEY).encrypt(secret.encode()),
+            uuid4(), self.name, account, Fernet(WEBHOOK_KEY).encrypt(json.dumps({"secret": secret}).encode()),
         )  # fmt: skip
 
     async def fetches(self) -> list[FetchRequested]:

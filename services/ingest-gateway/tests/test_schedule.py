@@ -177,10 +177,10 @@ async def test_what_grows_old_is_expired_erased_and_forgotten(gateway: Gateway) 
             inbox, source.name, name, state, ago(days=31 if name == "old" else 1),
         )  # fmt: skip
     await owner.execute(
-        "INSERT INTO sync_jobs (id, owner_user_id, source_app, account_id, trigger, request) "
-        "VALUES ($1, $2, $3, $4, 'webhook', $5)",
-        running, person.id, source.name, account, json.dumps({"inbox_id": str(boxes["open"])}),
+        "INSERT INTO sync_jobs (id, owner_user_id, source_app, account_id, trigger) VALUES ($1, $2, $3, $4, 'webhook')",
+        running, person.id, source.name, account,
     )  # fmt: skip
+    await gateway.stack.admit(running, ["call"], ticket={"source_item": {}, "inbox_id": str(boxes["open"])})
     await gateway.app.state.deps.schedule.tidy()
     rows = await owner.fetch(
         "SELECT delivery_id, has_body FROM webhook_inbox WHERE source_app = $1", source.name

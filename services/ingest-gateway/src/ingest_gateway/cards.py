@@ -82,7 +82,7 @@ class Cards:
         return Account.model_validate(
             {
                 **row,
-                "message": sentence(row["reason"], name) if row["status"] == "error" else None,
+                "message": sentence(row["reason"], name),
                 "webhook": self._webhook(row, manifest),
                 "count": shelf.count_of(row["id"]),
                 "waiting": shelf.waiting.get(row["id"], 0),

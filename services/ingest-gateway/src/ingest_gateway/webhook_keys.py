@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 import structlog
@@ -12,7 +13,7 @@ log = structlog.get_logger()
 
 
 class WebhookKeys:
-    """Opens webhook secrets. Without keys it opens none. Raises ValueError for keys that are none."""
+    """Opens webhook secrets, stored as `{"secret": "..."}`; without keys none. Raises ValueError for bad keys."""
 
     def __init__(self, keys: SecretStr | None) -> None:
         words = [word.strip() for word in keys.get_secret_value().split(",")] if keys else []
@@ -24,7 +25,7 @@ class WebhookKeys:
         for one in encrypted:
             try:
                 if self._ring is not None:
-                    opened.append(self._ring.decrypt(one).decode())
-            except (InvalidToken, UnicodeDecodeError):
+                    opened.append(str(json.loads(self._ring.decrypt(one))["secret"]))
+            except (InvalidToken, ValueError, KeyError, TypeError):
                 log.error("webhook_secret.not_opened")  # noqa: TRY400 - nothing more may be told of it
         return opened

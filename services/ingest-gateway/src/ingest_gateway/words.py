@@ -15,8 +15,13 @@ _SENTENCES = {
     "other_browser": "Connecting {name} was begun in another browser, or by another user. Begin it here.",
     "source_not_running": "The connector of {name} is not running. Try again in some minutes.",
     "reconnect_needed": "{name} asks you to sign in again.",
-    "invalid_grant": "{name} asks you to sign in again.",
-    "deauthorized": "The access was withdrawn at {name}. Connect it again.",
+    "consent_withdrawn": "The access was withdrawn at {name}. Connect it again.",
+    "credentials_refused": "{name} did not accept the sign-in or the key. Try again.",
+    "source_unavailable": "{name} does not answer at the moment. Try again in some minutes.",
+    "source_unreadable": "{name} answered something that cannot be read. Tell your administrator.",
+    "unreadable_secret": "What {name} sent back could not be opened. Try again.",
+    "not_configured": "Signing in at {name} is not set up here. Ask your administrator.",
+    "provider_not_told": "{name} could not be told that it was disconnected: remove the access there, too.",
 }
 _UNKNOWN = "{name} cannot be used at the moment. Try again; if it fails again, tell your administrator."
 

@@ -58,8 +58,8 @@ _DROP_ATTEMPTS = text("DELETE FROM connect_attempts WHERE created_at < now() - i
 _ERASE = text("""
 UPDATE webhook_inbox w SET body = NULL
 WHERE w.has_body AND w.state IN ('resolved', 'unknown') AND w.received_at < now() - interval '10 minutes'
-  AND w.id::text NOT IN (SELECT j.request ->> 'inbox_id' FROM sync_jobs j
-                         WHERE j.ended_at IS NULL AND j.trigger = 'webhook' AND j.request ? 'inbox_id')
+  AND w.id::text NOT IN (SELECT i.ticket ->> 'inbox_id' FROM sync_job_items i
+                         WHERE i.status = 'found' AND i.ticket ? 'inbox_id')
 """)
 _DROP_DELIVERIES = text("DELETE FROM webhook_inbox WHERE received_at < now() - interval '30 days'")
 
