@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 
 class WebhookKeys:
-    """Opens webhook secrets, stored as `{"secret": "..."}`; without keys none. Raises ValueError for bad keys."""
+    """Opens webhook secrets, stored as `{"secret": "..."}`; without keys none. ValueError: a bad key."""
 
     def __init__(self, keys: SecretStr | None) -> None:
         words = [word.strip() for word in keys.get_secret_value().split(",")] if keys else []
