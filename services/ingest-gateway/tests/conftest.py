@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 import structlog
+from argon2 import PasswordHasher
 from tests.support.fixtures import stack_on
 from tests.support.gateway import MEGABYTE, Gateway, GatewayProcess, gateway_of, gateway_process
 from tests.support.servers import Servers
 from tests.support.stack import Stack
+
+from pipeline_runtime import people
 
 from .sources import WEBHOOK_KEY
 
@@ -22,6 +25,12 @@ def _plain_logs() -> None:
     structlog.configure(
         [structlog.contextvars.merge_contextvars, processors.format_exc_info, processors.JSONRenderer()]
     )
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same hash at a small part of its cost, in this process alone; test_people looks at the real one."""
+    monkeypatch.setattr(people, "_hasher", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
