@@ -51,7 +51,7 @@ async def all_imported(live: Live, person: Caller, uploads: list[dict[str, Any]]
     async def announced() -> bool:
         return len({one["ce_id"] for one in await live.created(person.id)}) == len(uploads)
 
-    await eventually(announced, within=40)
+    await eventually(announced, within=40, every=0.3)  # each look reads the whole topic
 
 
 async def test_ten_uploads_of_one_file_at_once_make_one_recording_and_one_engine_call(
