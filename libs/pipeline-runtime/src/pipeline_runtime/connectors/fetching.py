@@ -25,7 +25,6 @@ from pipeline_runtime.failures import (
     ItemProblem,
     Transient,
 )
-from pipeline_runtime.storage import Incoming
 from pipeline_runtime.tasks import Task
 
 LARGEST_DOWNLOAD = 4 * 1024**3
@@ -73,16 +72,12 @@ async def _stored(kit: Kit, task: Task, http: Http, audio: Audio) -> StoredAudio
                 raise ItemProblem(DOWNLOAD_TOO_LARGE)
             digest.update(chunk)
             await asyncio.to_thread(incoming.write, chunk)
-        await _keep(incoming, key, size)
+        if size < audio.size:
+            raise Transient(DOWNLOAD_INCOMPLETE)
+        await asyncio.to_thread(incoming.keep, key)
     return StoredAudio(
         key=key, size=size, sha256=digest.hexdigest(), content_type=audio.content_type, filename=audio.filename
     )
-
-
-async def _keep(incoming: Incoming, key: str, size: int) -> None:
-    if size == 0:
-        raise Transient(DOWNLOAD_INCOMPLETE)
-    await asyncio.to_thread(incoming.keep, key)
 
 
 @asynccontextmanager

@@ -4,8 +4,9 @@
     words = await http.get(f"/recordings/{id}/transcript", bucket="heavy")
 
 Paths are below the source's address; a whole URL may go anywhere, but the account's token goes to
-the source's own host alone. Raises `NotFound` for a 404 or 410, `Transient` for what passes, and
-`ItemProblem` with a code for the rest.
+the source's own hosts alone, and so does an Authorization that the connector gives in `headers`. A
+401 to the latter is `Transient`: the next try brings another. Raises `NotFound` for a 404 or 410,
+`Transient` for what passes, and `ItemProblem` with a code for the rest.
 """
 
 from __future__ import annotations
@@ -52,10 +53,11 @@ log = structlog.get_logger()
 
 
 class NotFound(ItemProblem):
-    """The source knows no such thing, or no longer (404, 410)."""
+    """The source knows no such thing, or no longer (404, 410). `told` is as with `Refused`."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Any = None) -> None:
         super().__init__(SOURCE_REFUSED, "It is not there.")
+        self.told = told
 
 
 class Refused(ItemProblem):
@@ -71,7 +73,8 @@ class Refused(ItemProblem):
 class Http:
     """One account's way to its source, or anybody's where there is no account.
 
-    `urls` are the source's addresses by name, `options` the user's choices, `live` whether it hurries.
+    `urls` are the source's addresses by name, `hosts` what is the source's besides, `options` the user's
+    choices, `live` whether it hurries.
     """
 
     client: httpx.AsyncClient = field(repr=False)
@@ -82,6 +85,7 @@ class Http:
     account: UUID | None = None
     options: Mapping[str, bool] = field(default_factory=dict)
     live: bool = True
+    hosts: tuple[str, ...] = ()
 
     async def get(
         self, path: str, params: Params | None = None, *, bucket: str = GLOBAL,
@@ -148,6 +152,8 @@ class Http:
             if answer.is_success:
                 return answer
             await _read(answer)
+            if answer.status_code == 401 and _has_own_proof(given):
+                raise Transient(SOURCE_FORBIDDEN)
             if answer.status_code == 401 and not renewed and self._is_ours(str(answer.url)):
                 renewed = True
                 await self.access.renew()
@@ -156,11 +162,13 @@ class Http:
         raise Transient(SOURCE_UNAVAILABLE)
 
     async def _follow(self, method: str, url: str, given: dict[str, Any]) -> httpx.Response:
-        """Send, and follow redirects; the token goes along to the source's own host alone."""
+        """Send, and follow redirects; the token goes along to the source's own hosts alone."""
         for _ in range(REDIRECTS):
-            headers = dict(given.get("headers") or {})
-            if self._is_ours(url):
-                headers |= await self.access.headers()
+            headers = httpx.Headers(given.get("headers"))
+            if not self._is_ours(url):
+                headers.pop("authorization", None)
+            elif not _has_own_proof(given):
+                headers.update(await self.access.headers())
             request = self.client.build_request(method, url, **{**given, "headers": headers})
             answer = await self.client.send(request, stream=True)
             if not answer.has_redirect_location:
@@ -198,13 +206,16 @@ class Http:
                 raise ReconnectNeeded  # a token that is as new as can be was refused
             raise Refused(status, _told(answer))
         elif status in (404, 410):
-            raise NotFound
+            raise NotFound(_told(answer))
         else:
             raise Refused(status, _told(answer))
 
     def _is_ours(self, url: str) -> bool:
         own, other = urlsplit(self.urls["api"]), urlsplit(url)
-        return (own.scheme, own.netloc) == (other.scheme, other.netloc)
+        if (own.scheme, own.netloc) == (other.scheme, other.netloc):
+            return True
+        host = f".{other.hostname}"
+        return other.scheme == "https" and any(host.endswith(f".{one}") for one in self.hosts)
 
     def _count(self, answer: str) -> None:
         metrics.SOURCE_REQUESTS.labels(self.source, answer).inc()
@@ -216,6 +227,11 @@ def decoded(answer: httpx.Response) -> Any:
         return answer.json()
     except ValueError:
         raise Transient(SOURCE_UNREADABLE) from None
+
+
+def _has_own_proof(given: Mapping[str, Any]) -> bool:
+    """Whether the connector has said itself by which Authorization it asks."""
+    return "authorization" in httpx.Headers(given.get("headers"))
 
 
 def _told(answer: httpx.Response) -> Any:

@@ -83,6 +83,7 @@ class Kit:
         return Http(
             client=self.client, source=self.name, urls=self.source.urls, budgets=self.budgets,
             access=access, account=account, options=chosen, live=live,
+            hosts=self.connector.manifest.hosts,
         )  # fmt: skip
 
 

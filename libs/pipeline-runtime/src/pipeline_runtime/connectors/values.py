@@ -52,7 +52,8 @@ class Budget:
 class Manifest:
     """What the source is. `urls` are its base addresses by name; requests go to the one named `api`.
 
-    Each is overridden by <SOURCE>_<NAME>_URL. `overlap` is how far each listing looks behind the
+    Each is overridden by <SOURCE>_<NAME>_URL. `hosts` are those besides it that the account's token may
+    go to (over https, and to hosts below them). `overlap` is how far each listing looks behind the
     last one: as long as items may appear late. `api_key_header` takes the key as it is.
     """
 
@@ -61,6 +62,7 @@ class Manifest:
     icon: str
     connect: tuple[ConnectMethod, ...]
     urls: Mapping[str, str]
+    hosts: tuple[str, ...] = ()
     oauth: OAuth2 | None = None
     api_key_header: str = "Authorization"
     api_key_hint: str | None = None
@@ -141,7 +143,8 @@ class Record:
 class Audio:
     """A call whose sound is to be transcribed: behind `url` (the kit streams it), or in the file `path`.
 
-    The account's token goes along to the source's own host alone. A `path` is removed afterwards.
+    The account's token goes along to the source's own hosts alone. A `path` is removed afterwards. Where
+    fewer than `size` bytes come, the download is tried again.
     """
 
     filename: str
@@ -149,6 +152,7 @@ class Audio:
     url: str | None = None
     path: Path | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    size: int = 1
     title: str | None = None
     started_at: datetime | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
