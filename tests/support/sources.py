@@ -15,6 +15,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
@@ -136,8 +137,7 @@ class Process:
 
     def said(self) -> str:
         """All that it has logged."""
-        with open(self.log) as file:
-            return file.read()
+        return Path(self.log).read_text()
 
 
 @contextmanager
@@ -146,7 +146,7 @@ def process(package: str, environment: dict[str, str], log: str) -> Iterator[Pro
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with open(log, "ab") as file:
+    with Path(log).open("ab") as file:
         child = subprocess.Popen(
             [sys.executable, "-m", package], env={**os.environ, **environment, "HTTP_PORT": str(port)},
             stdout=file, stderr=subprocess.STDOUT,
@@ -320,6 +320,10 @@ class Source:
         )  # fmt: skip
         await self.publish(FetchRequested(trigger="webhook", inbox_id=inbox), account or inbox)
         return inbox
+
+    async def replay(self, inbox: UUID, account: UUID) -> None:
+        """What was held is to be looked at again, as after a resumption."""
+        await self.publish(FetchRequested(trigger="webhook", inbox_id=inbox, account_id=account), account)
 
     async def recordings(self, person: Person) -> list[dict[str, Any]]:
         """The person's library."""

@@ -13,7 +13,7 @@ __all__ = ["sandbox_address"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(sandbox_address: str) -> AsyncIterator[World]:  # noqa: F811  the fixture
+async def world(sandbox_address: str) -> AsyncIterator[World]:
     """A world for the tests of a file."""
     async with world_at(sandbox_address) as made:
         yield made
@@ -23,5 +23,8 @@ async def world(sandbox_address: str) -> AsyncIterator[World]:  # noqa: F811  th
 async def fathom(running_servers: Servers, world: World, tmp_path_factory: object) -> AsyncIterator[Source]:
     """One connector and one recorder for the tests of a file."""
     folder = tmp_path_factory.mktemp("fathom")  # type: ignore[attr-defined]
-    async with stack_on(running_servers) as stack, source_on(stack, "fathom", world, str(folder)) as source:
+    async with (
+        stack_on(running_servers) as stack,
+        source_on(stack, "fathom", world, str(folder), CONNECTOR_REFRESH_LEASE_SECONDS="4") as source,
+    ):
         yield source

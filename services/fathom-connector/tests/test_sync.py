@@ -12,7 +12,7 @@ async def test_a_connection_by_oauth_begins_its_first_sync_by_itself(fathom: Sou
     ada = await fathom.stack.person()
     account = await fathom.connect(ada, world)
     job = await fathom.ended(await fathom.first_job(account))
-    listed = [one for one in (await world.look("meetings", source="fathom", host="maya"))["meetings"]]
+    listed = (await world.look("meetings", source="fathom", host="maya"))["meetings"]
     assert job["status"] == "completed"
     assert job["imported"] == job["found"] >= len(listed) > 0
     calls = await fathom.recordings(ada)

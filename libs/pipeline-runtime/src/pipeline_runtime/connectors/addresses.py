@@ -33,12 +33,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         address = await _public_address(host, port)
         return await self._backend.connect_tcp(address, port, timeout, local_address, socket_options)
 
-    async def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,
-        socket_options: Iterable[Any] | None = None,  # noqa: ARG002
-    ) -> httpcore.AsyncNetworkStream:
+    async def connect_unix_socket(self, path: str, *_: Any, **__: Any) -> httpcore.AsyncNetworkStream:
         """Never."""
         raise AddressRefused(path)
 

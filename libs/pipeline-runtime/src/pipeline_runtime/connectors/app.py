@@ -48,6 +48,7 @@ def create_app(connector: Connector, settings: KitSettings | None = None) -> ASG
         async with AsyncExitStack() as stack:
             stack.push_async_callback(kit.engine.dispose)
             stack.push_async_callback(kit.client.aclose)
+            stack.push_async_callback(kit.refresher.finish)
             await kit.publisher.start()
             stack.push_async_callback(kit.publisher.stop)
             await chores.make_topics()

@@ -66,6 +66,11 @@ class Refresher:
         self._times = times
         self._accounts = accounts
         self._id = uuid4()
+        self._under_way: set[asyncio.Task[Credential]] = set()
+
+    async def finish(self) -> None:
+        """At the end: what was asked is answered and stored first."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def current(self, account: UUID) -> Credential:
         """The secret to use now. Raises ReconnectNeeded, Transient."""
@@ -86,7 +91,7 @@ class Refresher:
             if found.number != stale.number:
                 return found
             if await self._leased(found):
-                return await self._refresh(found)
+                return await self._shielded(found)
             if loop.time() > give_up:
                 raise Transient(SOURCE_UNAVAILABLE, retry_after=self._times.token_timeout)
             await asyncio.sleep(_LOOK_SECONDS)
@@ -106,6 +111,18 @@ class Refresher:
         values = self._values(spent) | {"by": self._id, "lease": self._times.refresh_lease}
         async with self._engine.begin() as connection:
             return (await connection.execute(_LEASE, values)).one_or_none() is not None
+
+    async def _shielded(self, spent: Credential) -> Credential:
+        """Whoever asked may lose its task meanwhile; the answer is stored all the same."""
+        asking = asyncio.create_task(self._refresh(spent))
+        self._under_way.add(asking)
+        asking.add_done_callback(self._ended)
+        return await asyncio.shield(asking)
+
+    def _ended(self, asking: asyncio.Task[Credential]) -> None:
+        self._under_way.discard(asking)
+        if not asking.cancelled():
+            asking.exception()  # whoever waits is told; nobody may wait any longer
 
     async def _refresh(self, spent: Credential) -> Credential:
         assert self._endpoint is not None

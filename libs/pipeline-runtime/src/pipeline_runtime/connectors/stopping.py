@@ -25,6 +25,13 @@ _OPEN = text("""
 SELECT id, job_id, owner_user_id, attempt FROM sync_job_items
 WHERE job_id = ANY(:jobs) AND status = 'found' ORDER BY id
 """)
+# What was stopped lies behind the place up to which all is listed: a reconnection is to list it again.
+_GO_BACK = text("""
+UPDATE import_sources SET synced_through = least(synced_through, (
+    SELECT min(CAST(i.ticket -> 'source_item' ->> 'started_at' AS timestamptz)) - interval '1 second'
+    FROM sync_job_items i WHERE i.job_id = ANY(:jobs) AND i.status = 'found'))
+WHERE id = :account AND synced_through IS NOT NULL
+""")
 _END_JOB = text(_END.format(rule=_OF_JOB))
 _END_ACCOUNT = text(_END.format(rule=_OF_ACCOUNT))
 _CANCELLED = text("SELECT id FROM sync_jobs WHERE cancel_requested_at IS NOT NULL AND ended_at IS NULL")
@@ -44,7 +51,8 @@ async def stop_account(kit: Kit, account: UUID) -> None:
 
 async def stop_in(kit: Kit, transaction: Transaction, account: UUID) -> None:
     """The same, in a transaction that does more."""
-    await _stop(kit, transaction, _END_ACCOUNT, account)
+    jobs = await _stop(kit, transaction, _END_ACCOUNT, account)
+    await transaction.connection.execute(_GO_BACK, {"account": account, "jobs": jobs})
 
 
 async def stop_forgotten(kit: Kit) -> None:
@@ -55,7 +63,7 @@ async def stop_forgotten(kit: Kit) -> None:
         await stop_job(kit, job)
 
 
-async def _stop(kit: Kit, transaction: Transaction, statement: object, which: UUID) -> None:
+async def _stop(kit: Kit, transaction: Transaction, statement: object, which: UUID) -> list[UUID]:
     connection = transaction.connection
     jobs = list(await connection.execute(statement, {"which": which}))  # type: ignore[call-overload]
     ids = [job.id for job in jobs]
@@ -64,3 +72,4 @@ async def _stop(kit: Kit, transaction: Transaction, statement: object, which: UU
         transaction.emit(kit.messages.cancelled(row))
     for job in jobs:
         transaction.emit(kit.messages.discovery_ended(job.id, job.owner_user_id, ".stopped"))
+    return ids

@@ -1,0 +1,205 @@
+"""Disconnect, pause, cancel, in mid-sync; and webhooks that come meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from tests.support.eventually import eventually
+from tests.support.sources import Source, World
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def slow_sync(fathom: Source, world: World, person: Any, user: str = "maya") -> tuple[UUID, UUID]:
+    """An account and its first job, some of whose calls are in and some are not."""
+    await world.heal()
+    await world.fault(on="fathom.transcript", times=None, delay=0.7)
+    account = await fathom.connect(person, world, user)
+    job = await fathom.first_job(account)
+
+    async def some_are_in() -> bool:
+        row = await fathom.stack.owner.fetchrow("SELECT imported, open FROM sync_jobs WHERE id = $1", job)
+        return bool(row and row["imported"] > 0 and row["open"] > 3)
+
+    await eventually(some_are_in)
+    return account, job
+
+
+async def test_a_disconnection_in_mid_sync_stops_it_tells_the_provider_and_wipes_the_secret(
+    fathom: Source, world: World
+) -> None:
+    ada = await fathom.stack.person()
+    account, job = await slow_sync(fathom, world, ada)
+    await fathom.disconnect(account)
+    row = await fathom.ended(job)
+    assert row["skipped"] > 0
+    assert row["imported"] + row["skipped"] == row["found"]
+    codes = await fathom.stack.owner.fetch("SELECT DISTINCT code FROM sync_job_items WHERE status = 'skipped'")
+    assert [one["code"] for one in codes] == ["cancelled"]
+    assert len(await fathom.recordings(ada)) == row["imported"]
+
+    async def wiped() -> bool:
+        left = await fathom.stack.owner.fetchval(
+            "SELECT (SELECT count(*) FROM source_credentials WHERE account_id = $1) + "
+            "(SELECT count(*) FROM webhook_secrets WHERE account_id = $1) + "
+            "(SELECT count(*) FROM tasks WHERE account_id = $1)", account,
+        )  # fmt: skip
+        return left == 0
+
+    await eventually(wiped, within=30)
+    assert (await fathom.account(account))["webhook_id"] is None
+    assert await world.calls("fathom.webhook_delete") == await world.calls("fathom.webhook_create") == 1
+
+
+async def test_after_a_disconnection_one_connects_again_and_goes_on_with_what_was_stopped(
+    fathom: Source, world: World
+) -> None:
+    ada = await fathom.stack.person()
+    account, job = await slow_sync(fathom, world, ada, "tom")
+    await fathom.disconnect(account)
+    stopped = await fathom.ended(job)
+    await world.heal()
+    assert await fathom.connect(ada, world, "tom") == account
+    again = await fathom.ended(await fathom.first_job(account))
+    assert again["imported"] >= stopped["skipped"] > 0
+    assert len(await fathom.recordings(ada)) == stopped["found"]
+
+
+async def test_a_pause_in_mid_sync_holds_it_and_going_on_ends_it(fathom: Source, world: World) -> None:
+    ada = await fathom.stack.person()
+    account, job = await slow_sync(fathom, world, ada, "ines")
+    await fathom.pause(account)
+
+    async def nobody_works() -> bool:
+        return not await fathom.stack.owner.fetchval(
+            "SELECT count(*) FROM tasks WHERE account_id = $1 AND lease_until > now()", account
+        )
+
+    await eventually(nobody_works)
+    await world.forget_calls()
+    before = await fathom.stack.books(job)
+    assert before["open"] > 0
+    assert await world.calls("fathom.transcript") == 0
+    await world.heal()
+    await fathom.pause(account, paused=False)
+    row = await fathom.ended(job)
+    assert row["imported"] == row["found"]
+
+
+async def test_a_cancelled_job_ends_as_cancelled_and_a_date_range_brings_the_rest(
+    fathom: Source, world: World
+) -> None:
+    ada = await fathom.stack.person()
+    account, job = await slow_sync(fathom, world, ada)
+    await fathom.cancel(job)
+    row = await fathom.ended(job)
+    assert row["status"] == "cancelled"
+    assert row["skipped"] > 0
+    await world.heal()
+    assert (await fathom.ended(await fathom.sync(account)))["imported"] <= 1  # what was stopped is not wanted
+    request = {"window_from": "2020-01-01T00:00:00+00:00"}
+    rest = await fathom.ended(await fathom.sync(account, request=request))
+    assert rest["imported"] == row["skipped"]
+    assert len(await fathom.recordings(ada)) == row["found"]
+
+
+async def quiet(fathom: Source, world: World, user: str = "petra") -> tuple[Any, UUID]:
+    """A person with an account that has nothing under way."""
+    await world.heal()
+    person = await fathom.stack.person()
+    account = await fathom.connect(person, world, user)
+    await fathom.ended(await fathom.first_job(account))
+    return person, account
+
+
+async def body_of(world: World, title: str, *, words: bool = True) -> dict[str, Any]:
+    """A new call, and what Fathom's webhook says of it."""
+    made = await world.admin("meetings", source="fathom", host="petra", title=title, ended_minutes_ago=1)
+    call = made["meetings"][0]
+    body = {
+        "recording_id": call["id"], "title": title, "created_at": "2026-11-20T10:00:00Z",
+        "recording_start_time": "2026-11-20T09:00:00Z", "recording_end_time": "2026-11-20T09:30:00Z",
+    }  # fmt: skip
+    line = {"speaker": {"display_name": "Petra"}, "text": f"This is {title}.", "timestamp": "00:00:03"}
+    return body | ({"transcript": [line]} if words else {})
+
+
+async def state(fathom: Source, inbox: UUID) -> str:
+    async def probe() -> str | None:
+        found = await fathom.stack.owner.fetchval("SELECT state FROM webhook_inbox WHERE id = $1", inbox)
+        return None if found == "stored" else str(found)
+
+    return await eventually(probe)
+
+
+async def webhook_job(fathom: Source, account: UUID) -> UUID:
+    async def probe() -> UUID | None:
+        found = await fathom.stack.owner.fetchval(
+            "SELECT id FROM sync_jobs WHERE account_id = $1 AND trigger = 'webhook' ORDER BY created_at DESC "
+            "LIMIT 1", account,
+        )  # fmt: skip
+        return None if found is None else UUID(str(found))
+
+    return await eventually(probe)
+
+
+async def test_a_webhook_with_the_words_in_it_needs_no_call_at_all(fathom: Source, world: World) -> None:
+    ada, account = await quiet(fathom, world)
+    body = await body_of(world, "Pushed")
+    await world.forget_calls()
+    for _ in range(2):  # the same call under two ids
+        assert await state(fathom, await fathom.deliver(body, account)) == "resolved"
+    job = await fathom.ended(await webhook_job(fathom, account))
+    assert job["imported"] + job["duplicates"] == 1
+    assert await world.calls("fathom.transcript") == 0
+    [call] = [call for call in await fathom.recordings(ada) if call["title"] == "Pushed"]
+    assert call["full_transcript"] == "Petra: This is Pushed."
+
+
+async def test_a_webhook_for_a_paused_account_waits_and_is_replayed_by_the_api(
+    fathom: Source, world: World
+) -> None:
+    ada, account = await quiet(fathom, world)
+    await fathom.pause(account)
+    inbox = await fathom.deliver(await body_of(world, "Held"), account)
+    assert await state(fathom, inbox) == "held"
+    await fathom.pause(account, paused=False)
+    await world.forget_calls()
+    await fathom.replay(inbox, account)
+    job = await fathom.ended(await webhook_job(fathom, account))
+    assert job["imported"] == 1
+    assert await world.calls("fathom.transcript") == 1
+    assert await fathom.stack.owner.fetchval("SELECT count(*) FROM webhook_held") == 0
+    assert "Held" in [call["title"] for call in await fathom.recordings(ada)]
+
+
+async def test_a_webhook_for_a_disconnected_account_is_erased(fathom: Source, world: World) -> None:
+    _, account = await quiet(fathom, world)
+    await fathom.disconnect(account)
+    inbox = await fathom.deliver(await body_of(world, "Too late"), account)
+    assert await state(fathom, inbox) == "unknown"
+    assert await fathom.stack.owner.fetchval("SELECT body FROM webhook_inbox WHERE id = $1", inbox) is None
+
+
+async def test_the_same_call_listed_pushed_and_retried_at_once_is_one_recording(
+    fathom: Source, world: World
+) -> None:
+    ada, account = await quiet(fathom, world)
+    body = await body_of(world, "Three ways")
+    deliveries = [await fathom.deliver(body, account) for _ in range(3)]
+    job = await fathom.sync(account)
+    for inbox in deliveries:
+        await state(fathom, inbox)
+    await fathom.ended(job)
+    assert len([call for call in await fathom.recordings(ada) if call["title"] == "Three ways"]) == 1
+    for row in await fathom.stack.owner.fetch("SELECT id FROM sync_jobs WHERE account_id = $1", account):
+        await fathom.ended(row["id"])
+
+
+async def test_junk_in_a_webhook_makes_no_job_and_stops_nothing(fathom: Source, world: World) -> None:
+    _, account = await quiet(fathom, world)
+    for junk in ({}, {"recording_id": None}, [1, 2], "text", None):
+        await state(fathom, await fathom.deliver(junk, account))
+    assert (await fathom.ended(await fathom.sync(account)))["status"] == "completed"
