@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tests.support.gateway import SPEECH, GatewayProcess, fail_item, gateway_pro
 from tests.support.stack import Person, Stack
 
 from callvault.replayed import read_ranges, write_ranges
+from callvault.replaying import Letter, open_letters
 from pipeline_contracts import (
     IMPORT_FETCH,
     IMPORT_RESULTS,
@@ -95,10 +97,6 @@ async def park_some(stack: Stack, count: int) -> list[UUID]:
     return jobs
 
 
-async def replayed_bodies(stack: Stack) -> list[bytes]:
-    return sorted(record.value for record in await stack.messages("import.results"))
-
-
 async def test_dead_letters_are_shown_and_nothing_is_sent_without_a_choice(
     stack: Stack, tmp_path: Path
 ) -> None:
@@ -113,6 +111,12 @@ async def test_dead_letters_are_shown_and_nothing_is_sent_without_a_choice(
     assert "Choose with" in (await command.run("replay", "import.results.dead")).stdout
 
 
+async def replay(stack: Stack, wanted: Callable[[Letter], bool]) -> list[int]:
+    """As the command does; the offsets of what was sent."""
+    async with open_letters(stack.kafka, "import.results.dead") as letters:
+        return [letter.offset async for letter in letters.replay(wanted)]
+
+
 async def test_a_letter_is_sent_as_it_came_and_only_those_that_are_asked_for(
     stack: Stack, tmp_path: Path
 ) -> None:
@@ -124,24 +128,32 @@ async def test_a_letter_is_sent_as_it_came_and_only_those_that_are_asked_for(
     assert sent["offset"] == 1
     assert (record.key, record.value) == (b"owner", b'{"n": 1}')
     assert dict(record.headers) == {"ce_type": b"callvault.import.record.v1", "ce_jobid": str(jobs[1]).encode()}
-    assert [
-        one["offset"] for one in await command.json("replay", "import.results.dead", "--job", str(jobs[4]))
-    ] == [4]
     by_reason = await command.json("replay", "import.results.dead", "--reason", "invalid_message")
     assert [one["offset"] for one in by_reason] == [3]  # the other one went before
 
 
-async def test_a_second_replay_sends_nothing_again(stack: Stack, tmp_path: Path) -> None:
+async def test_a_second_replay_sends_nothing_again(stack: Stack) -> None:
     await park_some(stack, 4)
-    command = Command(stack, tmp_path / "home")
-    assert len(await command.json("replay", "import.results.dead", "--all")) == 4
-    assert await command.json("replay", "import.results.dead", "--all") == []
-    await park_some(stack, 1)
-    assert [one["offset"] for one in await command.json("replay", "import.results.dead", "--all")] == [4]
 
-    assert len(await replayed_bodies(stack)) == 5
-    assert all(one["replayed"] for one in await command.json("replay", "import.results.dead"))
-    assert len(await command.json("replay", "import.results.dead", "--all", "--again")) == 5
+    def is_new(letter: Letter) -> bool:
+        return not letter.replayed
+
+    assert await replay(stack, is_new) == [0, 1, 2, 3]
+    assert await replay(stack, is_new) == []
+    await park_some(stack, 1)
+    assert await replay(stack, is_new) == [4]
+    assert len(await stack.messages("import.results")) == 5
+    assert await replay(stack, lambda _: True) == [0, 1, 2, 3, 4]
+
+
+async def test_what_was_sent_before_an_interruption_is_remembered(stack: Stack) -> None:
+    await park_some(stack, 3)
+    async with (
+        open_letters(stack.kafka, "import.results.dead") as letters,
+        aclosing(letters.replay(lambda _: True)) as sending,
+    ):
+        assert (await anext(sending)).offset == 0
+    assert await replay(stack, lambda letter: not letter.replayed) == [1, 2]
 
 
 async def test_letters_that_were_cut_and_topics_of_the_living_are_not_replayed(
