@@ -66,8 +66,8 @@ async def _take(
         return "unknown_attempt"
     returned = Returned(manifest.source, consent.digest(state), consent.session_hashes(request))
     if error or not code or len(code) > LONGEST_CODE:
-        reason = consent.PROVIDER_ERRORS.get(error, "provider_refused")
-        return await _refuse(returned, reason, deps)
+        refusal = consent.PROVIDER_ERRORS.get(error, "provider_refused")
+        return await _refuse(returned, refusal, deps)
     try:
         sealed = seal(manifest, {"code": code})
     except ProblemError as problem:
