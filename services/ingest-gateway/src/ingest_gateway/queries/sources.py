@@ -16,7 +16,6 @@ SELECT s.id, s.source_app, s.email, s.status, s.reason, s.is_active, s.version, 
 FROM import_sources s
 """
 _ACCOUNTS = text(f"{_ACCOUNT} ORDER BY s.created_at, s.id")
-_ONE = text(f"{_ACCOUNT} WHERE s.id = :account")
 _LOCKED = text(f"{_ACCOUNT} WHERE s.id = :account FOR UPDATE")
 _CHANGED = "RETURNING id, user_id, source_app, email, status, reason, version, generation"
 _SET_STATUS = text(f"""
@@ -83,12 +82,9 @@ async def list_accounts(connection: AsyncConnection) -> list[RowMapping]:
     return list((await connection.execute(_ACCOUNTS)).mappings())
 
 
-async def find_account(
-    connection: AsyncConnection, *, account: UUID, locked: bool = False
-) -> RowMapping | None:
-    """None for an unknown one and for somebody else's."""
-    statement = _LOCKED if locked else _ONE
-    return (await connection.execute(statement, {"account": account})).mappings().one_or_none()
+async def find_account(connection: AsyncConnection, *, account: UUID) -> RowMapping | None:
+    """Locked. None for an unknown one and for somebody else's."""
+    return (await connection.execute(_LOCKED, {"account": account})).mappings().one_or_none()
 
 
 async def set_status(connection: AsyncConnection, *, account: UUID, status: str, is_active: bool) -> RowMapping:

@@ -145,6 +145,7 @@ async def _begin(
 
 
 async def _find(connection: AsyncConnection, account: UUID) -> RowMapping:
+    """Locked: what is decided by its status holds until the commit. Raises not_found."""
     row = await queries.find_account(connection, account=account)
     if row is None:
         raise NOT_FOUND.error(_NO_ACCOUNT)
