@@ -86,7 +86,7 @@ async def test_a_holder_stopped_for_longer_than_its_lease_brings_its_answer_afte
     first = await fathom.sync(account)
 
     async def the_provider_is_at_it() -> bool:
-        return bool((await world.look("faults"))["faults"][0]["spoilt"])
+        return bool((await world.look("faults"))["faults"][0]["fired"])
 
     await eventually(the_provider_is_at_it)
     async with stopped(holder), fathom.running():
