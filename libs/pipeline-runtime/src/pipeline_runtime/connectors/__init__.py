@@ -25,12 +25,12 @@ What a function raises decides what becomes of an item. `Transient` is tried aga
 `ItemProblem` fails it with its code and sentence (a connector may have `Problem`s of its own), an
 answer `NotReady` or `Skipped` ends it without either. `NotFound` from `http` that is not caught means
 that the call was deleted. What cannot be validated (pydantic, KeyError, ...) counts as unreadable, and
-is tried again; in a listing, catch it row by row and put the row's time into `Page.unreadable`.
+is tried again; in a listing, `Page.read` catches it row by row and keeps the row's time.
 """
 
 from pipeline_contracts import Challenge, ConnectorOption, Segment, WebhookScheme
 from pipeline_runtime.connectors.app import create_app, serve
-from pipeline_runtime.connectors.http import Http, NotFound, Refused
+from pipeline_runtime.connectors.http import Http, NotFound, Params, Refused
 from pipeline_runtime.connectors.refreshing import ReconnectNeeded
 from pipeline_runtime.connectors.values import (
     Account,
@@ -49,6 +49,7 @@ from pipeline_runtime.connectors.values import (
     Skipped,
     Window,
 )
+from pipeline_runtime.connectors.vtt import read_vtt
 from pipeline_runtime.failures import ItemProblem, Problem, Transient
 
 STANDARD_WEBHOOKS = WebhookScheme(kind="standard_webhooks", per_account=True)
@@ -72,6 +73,7 @@ __all__ = [
     "Notice",
     "OAuth2",
     "Page",
+    "Params",
     "Problem",
     "ReconnectNeeded",
     "Record",
@@ -83,5 +85,6 @@ __all__ = [
     "WebhookScheme",
     "Window",
     "create_app",
+    "read_vtt",
     "serve",
 ]

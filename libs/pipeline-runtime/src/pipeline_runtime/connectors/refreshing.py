@@ -47,10 +47,10 @@ log = structlog.get_logger()
 
 
 class ReconnectNeeded(ItemProblem):
-    """The provider takes neither the token nor its refresh token any longer."""
+    """The provider takes neither the token nor its refresh token any longer, or wants another consent."""
 
-    def __init__(self) -> None:
-        super().__init__(RECONNECT_NEEDED)
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(RECONNECT_NEEDED, detail)
 
 
 class Refresher:

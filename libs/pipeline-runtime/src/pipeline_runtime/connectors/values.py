@@ -5,7 +5,7 @@ See `pipeline_runtime.connectors` for the whole picture.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -122,6 +122,27 @@ class Page:
     items: Sequence[Item]
     unreadable: Sequence[datetime | None] = ()
     mark: str | None = None
+
+    @classmethod
+    def read(
+        cls, rows: Iterable[Any], item: Callable[[Any], Item], *, when: str, mark: str | None = None
+    ) -> Page:
+        """Of a source's own rows, one by one; `when` is the field with the time of a row's call."""
+        items, unreadable = [], []
+        for row in rows:
+            try:
+                items.append(item(row))
+            except (AttributeError, KeyError, TypeError, ValueError):
+                unreadable.append(_moment(row, when))
+        return cls(items, unreadable, mark)
+
+
+def _moment(row: Any, field: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(row[field])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return moment if moment.tzinfo else None
 
 
 @dataclass(frozen=True)
