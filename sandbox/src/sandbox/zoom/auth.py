@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from sandbox.answers import Refused
 from sandbox.clock import iso
 from sandbox.consent import authorize
+from sandbox.meetings.catalogue import STARTED
 from sandbox.meetings.people import USERS, User
 from sandbox.oauth import Lifetimes, OAuthRefused, Pair, Token
 from sandbox.routes import note, world_of
@@ -194,7 +195,8 @@ async def on_me(request: Request) -> Response:
     first, _, last = found.name.partition(" ")
     body = {
         "id": found.zoom_id, "first_name": first, "last_name": last, "display_name": found.name,
-        "email": found.email, "type": 2, "role_name": "Owner" if found.admin else "Member",
+        "email": found.email, "created_at": iso(STARTED - timedelta(days=400)), "type": 2,
+        "role_name": "Owner" if found.admin else "Member",
         "account_id": found.zoom_account, "timezone": "Europe/Lisbon", "status": "active",
     }  # fmt: skip
     return JSONResponse(body, headers=headers)
