@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -409,6 +410,32 @@ async def test_a_second_sync_answers_with_the_one_that_runs(gateway: Gateway) ->
     )
     assert (await client.post(path)).json()["was_running"] is False
     assert (await client.get(f"/api/accounts/{account}")).json()["job"]["trigger"] == "manual"
+
+
+async def test_twenty_syncs_at_once_are_one(gateway: Gateway) -> None:
+    source, person = await source_of(gateway), await gateway.stack.person()
+    client, account = await gateway.client_of(person), await source.account(person)
+    answers = await asyncio.gather(*(client.post(f"/api/accounts/{account}/sync") for _ in range(20)))
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["job"]["id"] for answer in answers}) == 1
+    assert sum(not answer.json()["was_running"] for answer in answers) == 1
+
+
+async def test_a_sync_and_a_disconnection_at_once_leave_no_sync_of_what_is_gone(gateway: Gateway) -> None:
+    source, person = await source_of(gateway), await gateway.stack.person()
+    client, account = await gateway.client_of(person), await source.account(person)
+    path = f"/api/accounts/{account}"
+    gone, *syncs = await asyncio.gather(
+        client.delete(path),
+        *(client.post(f"{path}/sync") for _ in range(5)),
+        client.patch(path, json={"paused": True}),
+    )
+
+    assert gone.status_code == 204
+    assert {answer.status_code for answer in syncs} <= {200, 202, 409}
+    assert (await client.get(path)).json()["status"] == "disconnected"
+    assert (await client.post(f"{path}/sync")).json()["code"] == "account_disconnected"
 
 
 async def test_syncs_that_make_no_sense_are_refused(gateway: Gateway) -> None:
