@@ -43,9 +43,14 @@ class Place:
         return {**ticket, "generation": self.generation, "options": dict(self.options)}
 
 
-def ticket_of(item: Item, inbox: UUID | None = None) -> dict[str, Any]:
-    """What an item is fetched by, now and whenever it is tried again."""
+def ticket_of(place: Place, item: Item, inbox: UUID | None = None) -> dict[str, Any]:
+    """What an item is fetched by, now and whenever it is tried again.
+
+    Without an account there is no card: what the user chose for the links stays with each item.
+    """
     ticket: dict[str, Any] = {"source_item": item.model_dump(mode="json")}
+    if place.account is None and place.options:
+        ticket["options"] = dict(place.options)
     return ticket if inbox is None else ticket | {"inbox_id": str(inbox)}
 
 
@@ -69,7 +74,7 @@ async def admit(
     locked first. Raises Stopped.
     """
     by_key = {item.external_id: item for item in items}
-    page = [_entry(item, synced_through, inbox) for item in by_key.values()]
+    page = [_entry(place, item, synced_through, inbox) for item in by_key.values()]
     values = {"job": place.job, "items": json.dumps(page), "last": last}
     rows = list(await connection.execute(_ADMIT, values))
     if await connection.scalar(_CANCELLED, {"job": place.job}):
@@ -81,13 +86,13 @@ async def admit(
             fresh = place.live or _is_newer(item, synced_through)
             await tasks.add(
                 connection, kind=kind, job=place.job, item=row.item_id, attempt=1,
-                payload=place.payload(ticket_of(item, inbox)), account=place.account,
+                payload=place.payload(ticket_of(place, item, inbox)), account=place.account,
                 priority=LIVE if fresh else BACKFILL,
             )  # fmt: skip
     return rows
 
 
-def _entry(item: Item, synced_through: datetime | None, inbox: UUID | None) -> dict[str, Any]:
+def _entry(place: Place, item: Item, synced_through: datetime | None, inbox: UUID | None) -> dict[str, Any]:
     started_at = None if item.started_at is None else item.started_at.isoformat()
     behind = synced_through is not None and not _is_newer(item, synced_through)
     return {
@@ -95,7 +100,7 @@ def _entry(item: Item, synced_through: datetime | None, inbox: UUID | None) -> d
         "title": item.title,
         "started_at": started_at,
         "behind_cursor": behind,
-        "ticket": ticket_of(item, inbox),
+        "ticket": ticket_of(place, item, inbox),
     }
 
 

@@ -7,7 +7,9 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
@@ -36,8 +38,14 @@ _NOTICE = text("SELECT body FROM webhook_inbox WHERE id = :inbox AND body IS NOT
 
 async def fetch(kit: Kit, task: Task) -> Encoded:
     """What is to be said of the item. Raises Transient, ItemProblem."""
+    with TemporaryDirectory(prefix=f"callvault-{kit.name}-", ignore_cleanup_errors=True) as folder:
+        return await _fetched(kit, task, Path(folder))
+
+
+async def _fetched(kit: Kit, task: Task, folder: Path) -> Encoded:
     item = await _item(kit, task)
     http = kit.http(task.account_id, live=task.priority == 0, options=task.payload.get("options"))
+    http = replace(http, folder=folder)
     try:
         found = await kit.connector.fetch(http, item)
     except NotFound:
@@ -83,10 +91,7 @@ async def _stored(kit: Kit, task: Task, http: Http, audio: Audio) -> StoredAudio
 @asynccontextmanager
 async def _chunks(http: Http, audio: Audio) -> AsyncIterator[AsyncIterator[bytes]]:
     if audio.path is not None:
-        try:
-            yield _of_file(audio.path)
-        finally:
-            await asyncio.to_thread(audio.path.unlink, missing_ok=True)
+        yield _of_file(audio.path)
         return
     assert audio.url is not None, "an Audio needs a url or a path"
     async with http.stream("GET", audio.url, bucket="download", headers=dict(audio.headers)) as answer:

@@ -17,6 +17,7 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 from uuid import UUID
@@ -74,7 +75,8 @@ class Http:
     """One account's way to its source, or anybody's where there is no account.
 
     `urls` are the source's addresses by name, `hosts` what is the source's besides, `options` the user's
-    choices, `live` whether it hurries.
+    choices, `live` whether it hurries. `folder`, while a call is fetched, is for its files: it is gone once
+    nobody waits for them any longer.
     """
 
     client: httpx.AsyncClient = field(repr=False)
@@ -86,6 +88,7 @@ class Http:
     options: Mapping[str, bool] = field(default_factory=dict)
     live: bool = True
     hosts: tuple[str, ...] = ()
+    folder: Path | None = None
 
     async def get(
         self, path: str, params: Params | None = None, *, bucket: str = GLOBAL,

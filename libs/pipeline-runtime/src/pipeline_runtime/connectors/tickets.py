@@ -85,17 +85,22 @@ class Tickets:
     async def _fetch_again(self, connection: AsyncConnection, row: Any) -> None:
         await tasks.add(
             connection, kind=self._kit.fetching, job=row.job_id, item=row.id, attempt=row.attempt,
-            payload={**row.ticket, "generation": row.generation, "options": row.options or {}},
+            payload={**row.ticket, "generation": row.generation, "options": _options(row)},
             account=row.account_id, priority=LIVE,
         )  # fmt: skip
 
     async def _look_again(self, connection: AsyncConnection, job: UUID | None, row: Any) -> UUID:
         """A skipped item, in a job of its own: the one that was made for it, or one derived from the item."""
         into = job or uuid5(row.id, str(row.attempt))
-        place = Place(into, row.account_id, row.generation, row.options or {}, live=True)
+        place = Place(into, row.account_id, row.generation, _options(row), live=True)
         await admission.lock_account(connection, place)
         values = {"id": into, "user": row.owner_user_id, "source": self._kit.name, "account": row.account_id}
         await connection.execute(_JOB, values)
         item = Item.model_validate(row.ticket["source_item"])
         await admission.admit(connection, place, self._kit.fetching, [item], last=True)
         return into
+
+
+def _options(row: Any) -> dict[str, bool]:
+    """The account's as they are now; of a link, those that it came with."""
+    return dict(row.options or row.ticket.get("options") or {})

@@ -164,7 +164,7 @@ class Record:
 class Audio:
     """A call whose sound is to be transcribed: behind `url` (the kit streams it), or in the file `path`.
 
-    The account's token goes along to the source's own hosts alone. A `path` is removed afterwards. Where
+    The account's token goes along to the source's own hosts alone. A `path` lies in `http.folder`. Where
     fewer than `size` bytes come, the download is tried again.
     """
 
