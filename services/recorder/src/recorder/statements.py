@@ -90,6 +90,7 @@ JOIN recordings r ON r.owner_user_id = x.owner AND r.source_app = x.source AND r
 # Answers what was made and which items are settled. What is neither settled nor unwanted met a recording that
 # another transaction committed meanwhile, which this one's snapshot lacks: the same statement again sees it.
 # An item that was admitted meanwhile is seen by the reconciler.
+# LIMIT and ANY hold the planner to the index: what it once planned for an empty table would read a full one.
 RECORD = f"""
 WITH x AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $5::uuid[], $6::boolean[], $7::text[], $8::text[],
@@ -120,7 +121,7 @@ WITH x AS (
         ON n.owner_user_id = c.owner AND n.source_app = c.source AND n.external_id = c.external_id
     LEFT JOIN LATERAL (
         SELECT r.id, r.imported_by_item FROM recordings r WHERE n.id IS NULL
-        AND r.owner_user_id = c.owner AND r.source_app = c.source AND r.external_id = c.external_id) r ON true
+        AND r.owner_user_id = c.owner AND r.source_app = c.source AND r.external_id = c.external_id LIMIT 1) r ON true
     WHERE coalesce(n.id, r.id) IS NOT NULL
 ), ends AS (
     SELECT item AS id, recording, true AS own, CASE WHEN imported_by = item THEN 'imported' ELSE 'duplicate' END AS status
@@ -134,9 +135,9 @@ WITH x AS (
     WHERE i.status = 'found' OR (e.own AND i.status IN ('failed', 'skipped'))
     ORDER BY i.id FOR UPDATE OF i
 ), work AS (
-    DELETE FROM tasks USING locked WHERE tasks.item_id = locked.id
+    DELETE FROM tasks WHERE item_id = ANY (ARRAY(SELECT id FROM locked))
 ), parts AS (
-    DELETE FROM transcript_parts USING locked WHERE transcript_parts.item_id = locked.id
+    DELETE FROM transcript_parts WHERE item_id = ANY (ARRAY(SELECT id FROM locked))
 ), ended AS (
     UPDATE sync_job_items i SET status = l.status, recording_id = l.recording, code = NULL, message = NULL,
         retryable = false, retry_at = NULL, revisit_at = NULL, ended_at = now()
@@ -164,7 +165,7 @@ WITH locked AS (
         AND i.external_id = x.external_id AND i.status = 'found'
     ORDER BY i.id FOR UPDATE OF i
 ), work AS (
-    DELETE FROM tasks USING locked WHERE tasks.item_id = locked.id
+    DELETE FROM tasks WHERE item_id = ANY (ARRAY(SELECT id FROM locked))
 )
 UPDATE sync_job_items i SET status = 'duplicate', recording_id = locked.recording, ended_at = now()
 FROM locked WHERE i.id = locked.id AND i.status = 'found'
@@ -192,7 +193,7 @@ WITH x AS (
     SELECT i.id, a.code, a.message, a.retryable FROM sync_job_items i JOIN all_of_them a ON a.id = i.id
     WHERE i.status = 'found' ORDER BY i.id FOR UPDATE OF i
 ), work AS (
-    DELETE FROM tasks USING locked WHERE tasks.item_id = locked.id
+    DELETE FROM tasks WHERE item_id = ANY (ARRAY(SELECT id FROM locked))
 )
 UPDATE sync_job_items i SET status = 'failed', code = l.code, message = l.message, retryable = l.retryable,
     ended_at = now(), first_failed_at = coalesce(i.first_failed_at, now()),
