@@ -18,7 +18,7 @@ HOLD_SECONDS: Final = int(HOLD.total_seconds())
 _OVER = """j.discovery_ended_at IS NOT NULL
         AND j.found = j.imported + j.duplicates + j.failed + j.skipped + m.imported + m.duplicates + m.failed + m.skipped"""
 _COUNTED = f"""locked_jobs AS (
-    SELECT j.id FROM sync_jobs j JOIN moves m ON m.id = j.id ORDER BY j.id FOR UPDATE OF j
+    SELECT id FROM sync_jobs WHERE id = ANY (ARRAY(SELECT id FROM moves)) ORDER BY id FOR UPDATE
 ), counted AS (
     UPDATE sync_jobs j SET imported = j.imported + m.imported, duplicates = j.duplicates + m.duplicates,
         failed = j.failed + m.failed, skipped = j.skipped + m.skipped, version = j.version + 1,
