@@ -32,6 +32,7 @@ from pipeline_contracts import Challenge, ConnectorOption, Segment, WebhookSchem
 from pipeline_runtime.connectors.app import create_app, serve
 from pipeline_runtime.connectors.http import Http, NotFound, Params, Refused
 from pipeline_runtime.connectors.refreshing import ReconnectNeeded
+from pipeline_runtime.connectors.subtitles import read_subtitles
 from pipeline_runtime.connectors.values import (
     Account,
     Audio,
@@ -85,6 +86,7 @@ __all__ = [
     "WebhookScheme",
     "Window",
     "create_app",
+    "read_subtitles",
     "read_vtt",
     "serve",
 ]

@@ -25,6 +25,7 @@ from pipeline_runtime.failures import (
     DOWNLOAD_TOO_LARGE,
     SOURCE_UNREADABLE,
     ItemProblem,
+    Problem,
     Transient,
 )
 from pipeline_runtime.tasks import Task
@@ -44,6 +45,8 @@ async def fetch(kit: Kit, task: Task) -> Encoded:
 
 async def _fetched(kit: Kit, task: Task, folder: Path) -> Encoded:
     item = await _item(kit, task)
+    if item.refusal:
+        raise ItemProblem(Problem(*item.refusal, retryable=False))
     http = kit.http(task.account_id, live=task.priority == 0, options=task.payload.get("options"))
     http = replace(http, folder=folder)
     try:

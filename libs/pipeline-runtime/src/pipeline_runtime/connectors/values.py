@@ -87,7 +87,8 @@ class Item(BaseModel):
     """A call as it was listed. `payload` is the connector's own (JSON; no secret, no signed link).
 
     It is kept with the item until it has ended, so that it can be fetched again without a listing.
-    `notice` is the webhook's body that told of it, where one did and it is still kept.
+    `notice` is the webhook's body that told of it, where one did and it is still kept. `refusal` (code and
+    sentence) is of what stands in the books and cannot be fetched: a link that leads to no call.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -96,7 +97,13 @@ class Item(BaseModel):
     title: Title
     started_at: AwareDatetime | None = None
     payload: dict[str, Any] = Field(default_factory=dict)
+    refusal: tuple[str, str] | None = None
     notice: dict[str, Any] | None = Field(default=None, exclude=True)
+
+    @classmethod
+    def of_link(cls, link: str, code: str, sentence: str) -> Item:
+        """A link that leads to no call: it fails with that code and sentence, and no other with it."""
+        return cls(external_id=link[:512], title=link[:1000], refusal=(code, sentence))
 
 
 @dataclass(frozen=True)
