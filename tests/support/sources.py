@@ -200,8 +200,8 @@ class Source:
             SealedBox(PublicKey(base64.b64decode(self.keys.public_key))).encrypt(json.dumps(secret).encode())
         )
 
-    async def attempt(self, person: Person, method: str, secret: dict[str, str]) -> UUID:
-        """What a user's code or key becomes; the connector is told."""
+    async def attempt(self, person: Person, method: str, secret: dict[str, str], *, told: bool = True) -> UUID:
+        """What a user's code or key becomes; the connector is told, unless the message gets lost."""
         attempt = uuid4()
         await self.stack.owner.execute(
             "INSERT INTO connect_attempts (id, user_id, source_app, method, state_hash, secret_sealed, status, "
@@ -209,7 +209,8 @@ class Source:
             attempt, person.id, self.source, method, hashlib.sha256(attempt.bytes).digest(),
             self.seal(secret), REDIRECT,
         )  # fmt: skip
-        await self.publish(ConnectRequested(attempt_id=attempt), attempt)
+        if told:
+            await self.publish(ConnectRequested(attempt_id=attempt), attempt)
         return attempt
 
     async def outcome(self, attempt: UUID) -> dict[str, Any]:
@@ -236,8 +237,9 @@ class Source:
         )))  # fmt: skip
 
     async def sync(
-        self, account: UUID, *, trigger: str = "manual", request: dict[str, Any] | None = None
-    ) -> UUID:
+        self, account: UUID, *, trigger: str = "manual", request: dict[str, Any] | None = None,
+        told: bool = True,
+    ) -> UUID:  # fmt: skip
         """Sync Now: a job and its message."""
         job = uuid4()
         await self.stack.owner.execute(
@@ -246,7 +248,8 @@ class Source:
             job, account, trigger, json.dumps(request or {}),
         )  # fmt: skip
         message = FetchRequested.model_validate({"job_id": job, "account_id": account, "trigger": trigger})
-        await self.publish(message, account)
+        if told:
+            await self.publish(message, account)
         return job
 
     async def revisit(self, item: UUID, account: UUID) -> UUID:
@@ -291,13 +294,14 @@ class Source:
 
         return await eventually(probe, within=within)
 
-    async def disconnect(self, account: UUID) -> None:
+    async def disconnect(self, account: UUID, *, told: bool = True) -> None:
         """As the gateway does: one transaction, then the command."""
         generation = await self.stack.owner.fetchval(
             "UPDATE import_sources SET status = 'disconnected', is_active = false, generation = generation + 1, "
             "version = version + 1 WHERE id = $1 RETURNING generation", account,
         )  # fmt: skip
-        await self.publish(DisconnectRequested(account_id=account, generation=generation), account)
+        if told:
+            await self.publish(DisconnectRequested(account_id=account, generation=generation), account)
 
     async def pause(self, account: UUID, *, paused: bool = True) -> None:
         """Pause, or go on."""
@@ -311,14 +315,15 @@ class Source:
         await self.stack.owner.execute("UPDATE sync_jobs SET cancel_requested_at = now() WHERE id = $1", job)
         await self.publish(CancelRequested(job_id=job), job)
 
-    async def deliver(self, body: Any, account: UUID | None = None) -> UUID:
+    async def deliver(self, body: Any, account: UUID | None = None, *, told: bool = True) -> UUID:
         """A webhook that was verified and stored; the connector is told."""
         inbox = uuid4()
         await self.stack.owner.execute(
             "INSERT INTO webhook_inbox (id, source_app, account_id, delivery_id, body) VALUES ($1, $2, $3, $4, $5)",
             inbox, self.source, account, inbox.hex, json.dumps(body).encode(),
         )  # fmt: skip
-        await self.publish(FetchRequested(trigger="webhook", inbox_id=inbox), account or inbox)
+        if told:
+            await self.publish(FetchRequested(trigger="webhook", inbox_id=inbox), account or inbox)
         return inbox
 
     async def replay(self, inbox: UUID, account: UUID) -> None:

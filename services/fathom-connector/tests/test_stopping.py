@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -203,3 +204,87 @@ async def test_junk_in_a_webhook_makes_no_job_and_stops_nothing(fathom: Source, 
     for junk in ({}, {"recording_id": None}, [1, 2], "text", None):
         await state(fathom, await fathom.deliver(junk, account))
     assert (await fathom.ended(await fathom.sync(account)))["status"] == "completed"
+
+
+async def gone(fathom: Source, account: UUID) -> None:
+    async def probe() -> bool:
+        left = "SELECT count(*) FROM source_credentials WHERE account_id = $1"
+        return await fathom.stack.owner.fetchval(left, account) == 0
+
+    await eventually(probe, within=40)
+
+
+async def test_a_provider_that_cannot_be_told_for_an_hour_is_left_and_the_card_says_so(
+    fathom: Source, world: World
+) -> None:
+    _, account = await quiet(fathom, world)
+
+    async def registered() -> bool:
+        return (await fathom.account(account))["webhook_id"] is not None
+
+    await eventually(registered)
+    await world.fault(on="fathom.webhook_delete", times=None, answer={"status": 403, "body": {}})
+    await fathom.disconnect(account)
+
+    async def tried() -> bool:
+        since = "SELECT closing_since FROM source_credentials WHERE account_id = $1"
+        return bool(await fathom.stack.owner.fetchval(since, account))
+
+    await eventually(tried)
+    assert await fathom.stack.owner.fetchval(
+        "SELECT count(*) FROM source_credentials WHERE account_id = $1", account
+    )
+    await fathom.stack.owner.execute(  # an hour and the pause between two tries are over
+        "UPDATE source_credentials SET closing_since = now() - interval '61 minutes', close_at = now() "
+        "WHERE account_id = $1", account,
+    )  # fmt: skip
+    await gone(fathom, account)
+    row = await fathom.account(account)
+    assert (row["status"], row["reason"], row["webhook_id"]) == ("disconnected", "provider_not_told", None)
+
+
+async def test_todays_call_is_not_kept_waiting_by_a_backlog(fathom: Source, world: World) -> None:
+    ada = await fathom.stack.person()
+    account, job = await slow_sync(fathom, world, ada)
+    pushed = await fathom.deliver(await body_of(world, "Today"), account)
+    assert await state(fathom, pushed) == "resolved"
+    live = await fathom.ended(await webhook_job(fathom, account))
+    assert live["imported"] == 1
+    assert (await fathom.stack.books(job))["open"] > 0
+    await world.heal()
+    await fathom.ended(job)
+
+
+async def test_work_whose_message_got_lost_is_seen_to_all_the_same(fathom: Source, world: World) -> None:
+    """The rows say what is to be done: a code, a webhook, a listing, a cancellation, a disconnection."""
+    await world.heal()
+    ada, owner = await fathom.stack.person(), fathom.stack.owner
+    attempt = await fathom.attempt(ada, "api_key", {"api_key": "fathom-key-petra"}, told=False)
+    account = UUID(str((await fathom.outcome(attempt))["account_id"]))
+    await fathom.ended(await fathom.first_job(account))
+    job = await fathom.sync(account, told=False)
+    await owner.execute("UPDATE sync_jobs SET created_at = now() - interval '1 minute' WHERE id = $1", job)
+    assert (await fathom.ended(job))["status"] == "completed"
+    inbox = await fathom.deliver(await body_of(world, "Unheard"), account, told=False)
+    await owner.execute(
+        "UPDATE webhook_inbox SET received_at = now() - interval '1 minute' WHERE id = $1", inbox
+    )
+    assert await state(fathom, inbox) == "resolved"
+    assert (await fathom.ended(await webhook_job(fathom, account)))["imported"] == 1
+    await fathom.disconnect(account, told=False)
+    await gone(fathom, account)
+
+
+async def test_accounts_tell_how_they_stand_with_rising_versions(fathom: Source, world: World) -> None:
+    _, account = await quiet(fathom, world)
+    await fathom.disconnect(account)
+    await gone(fathom, account)
+
+    async def told() -> list[dict[str, Any]] | None:
+        found = [json.loads(one.value) for one in await fathom.stack.messages("source.changed")]
+        mine = [one for one in found if one["account_id"] == str(account)]
+        return mine if mine and mine[-1]["status"] == "disconnected" else None
+
+    messages = await eventually(told)
+    assert [one["status"] for one in messages] == ["active", "disconnected"]
+    assert messages[0]["version"] < messages[1]["version"]
