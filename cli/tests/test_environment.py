@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from callvault.checks.machine import user_check
-from callvault.environment import ROLE_URLS, database_is_outside, service_environment
+from callvault.environment import ROLE_URLS, connector_roles, database_is_outside, service_environment
 from callvault.errors import CallvaultError
 from callvault.finding import find_services
 from callvault.home import Home
@@ -105,3 +105,15 @@ def test_a_folder_with_a_main_module_is_a_service(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("CALLVAULT_SERVICES_DIR", str(tmp_path))
     found = find_services()
     assert [(service.name, service.package) for service in found] == [("zoom-connector", "zoom_connector")]
+
+
+def test_a_folder_whose_name_can_be_no_sources_gets_no_role(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("good-connector", "Loud-connector", f"{'long' * 12}-connector"):
+        main = tmp_path / name / "src" / name.replace("-", "_") / "__main__.py"
+        main.parent.mkdir(parents=True)
+        main.touch()
+    monkeypatch.setenv("CALLVAULT_SERVICES_DIR", str(tmp_path))
+    assert list(connector_roles()) == ["GOOD_CONNECTOR_DATABASE_URL"]
+    assert len(find_services()) == 3

@@ -122,6 +122,36 @@ def test_a_stack_that_cannot_start_says_which_process_failed_and_why(beside: Com
     assert broken.status()["state"] == "stopped"
 
 
+def test_a_connector_that_crashes_holds_up_nobody_and_status_says_why(beside: Command, tmp_path: Path) -> None:
+    services = tmp_path / "services"
+    services.mkdir()
+    (services / "steady-service").symlink_to(_HERE / "steady" / "steady-service")
+    main = services / "limping-connector" / "src" / "limping_connector" / "__main__.py"
+    main.parent.mkdir(parents=True)
+    main.write_text("raise SystemExit('the crutch is missing')")
+    url = {"LIMPING_CONNECTOR_DATABASE_URL": "postgresql://callvault_connector_limping:x@127.0.0.1:1/callvault"}
+    limping = Command(beside.home, services, beside.settings | url)
+    started = limping.run("up", "--detach")
+    assert started.returncode == 0, started.stderr
+    try:
+        told = limping.processes()
+        assert limping.status()["state"] == "ready"
+        assert (told["steady-service"]["state"], told["steady-service"]["problem"]) == ("ready", None)
+        assert "ended with code 1" in told["limping-connector"]["problem"]
+        shown = limping.run("status").stdout
+        assert "limping-connector does not run:" in shown
+        assert "the crutch is missing" in shown
+
+        wait_for(lambda: limping.processes()["limping-connector"]["restarts"] > 1)
+        main.write_text(
+            (_HERE / "steady" / "steady-service" / "src" / "steady_service" / "__main__.py").read_text()
+        )
+        wait_for(lambda: limping.processes()["limping-connector"]["state"] == "ready")
+        assert limping.processes()["limping-connector"]["problem"] is None
+    finally:
+        assert limping.run("down").returncode == 0
+
+
 def test_with_outside_servers_only_services_are_started_and_ctrl_c_stops_them(beside: Command) -> None:
     foreground = beside.start("up")
     wait_for(lambda: beside.status()["state"] == "ready")

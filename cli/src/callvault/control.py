@@ -24,7 +24,7 @@ def status(home: Home) -> dict[str, Any]:
     alive = _is_alive(supervisor)
     processes = state.get("processes", [])
     if not alive:  # it may have died before it could write this
-        processes = [process | {"pid": None, "state": "stopped"} for process in processes]
+        processes = [process | {"pid": None, "state": "stopped", "problem": None} for process in processes]
     return {
         "home": str(home.path),
         "state": supervisor["state"] if supervisor and alive else "stopped",

@@ -1,6 +1,7 @@
 """Which services there are: a folder with a main module is one, and nobody lists them anywhere."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import distributions
@@ -8,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 _CONNECTOR = "-connector"
+_SOURCE = re.compile(r"[a-z][a-z0-9_]{0,39}")  # with what goes before it, a role's name in PostgreSQL
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,17 @@ def _installed() -> Iterator[Service]:
 
 
 def connector_sources() -> list[str]:
-    """The sources of all services whose name says that they connect one: `zoom` of `zoom-connector`."""
-    names = [service.name for service in find_services()]
-    return [source_of(name) for name in names if name.endswith(_CONNECTOR)]
+    """The sources of all services whose name says that they connect one: `zoom` of `zoom-connector`.
+
+    A folder whose name can be no source's is left out: it gets no database, and runs into that.
+    """
+    sources = [source_of(service.name) for service in find_services() if is_connector(service.name)]
+    return [source for source in sources if is_source(source)]
+
+
+def is_source(name: str) -> bool:
+    """Whether a source can be called so."""
+    return _SOURCE.fullmatch(name) is not None
 
 
 def source_of(service: str) -> str:

@@ -12,13 +12,14 @@ import psutil
 
 from callvault.environment import GATEWAY, service_environment
 from callvault.errors import ProcessError
-from callvault.finding import Service
+from callvault.finding import Service, is_connector
 from callvault.home import Home
 from callvault.ports import remembered_port
 from callvault.spawn import end, rotate, spawn, tail
 
 _GATEWAY_PORT = 8000
 _READY_SECONDS = 120.0
+_CONNECTOR_SECONDS = 60.0  # the stack does not wait longer for a source
 _STOP_SECONDS = 20.0
 
 
@@ -30,7 +31,7 @@ class ServiceProcess:
         self.name = service.name
         preferred = _GATEWAY_PORT if service.name == GATEWAY else None
         self.port = port or remembered_port(home, service.name, preferred=preferred)
-        self.patience = _READY_SECONDS
+        self.patience = _CONNECTOR_SECONDS if is_connector(service.name) else _READY_SECONDS
         self._service = service
         self._process: subprocess.Popen[bytes] | None = None
 

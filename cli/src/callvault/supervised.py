@@ -8,12 +8,13 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Protocol
 
-from callvault.errors import CallvaultError
+from callvault.errors import CallvaultError, ProcessError
 from callvault.spawn import created
 
 logger = logging.getLogger("callvault")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0  # seconds
+_HOPELESS_PAUSE = 60.0  # where it has never been ready
 _STEADY_SECONDS = 30.0  # having run that long, its next crash is a first one again
 _LOOK_SECONDS = 0.1
 _FIRST_TRIES, _FIRST_TRIES_SECONDS = 3, 15.0
@@ -50,6 +51,8 @@ class Supervised:
         self.program = program
         self.state = "waiting"
         self.restarts = 0
+        self.problem: str | None = None  # why it does not run
+        self._longest = _HOPELESS_PAUSE
         self._threads = threads
         self._on_change = on_change
         self._stopping = asyncio.Event()
@@ -65,6 +68,7 @@ class Supervised:
             "port": program.port,
             "state": self.state,
             "restarts": self.restarts,
+            "problem": self.problem,
             "created": created(program.pid),
             "log": str(program.log),
         }
@@ -80,6 +84,10 @@ class Supervised:
                 if attempt == _FIRST_TRIES or time.monotonic() - began > _FIRST_TRIES_SECONDS:
                     raise
                 await asyncio.sleep(_FIRST_PAUSE * attempt)
+        self.keep()
+
+    def keep(self) -> None:
+        """Keep it up from now on, whether it runs yet or not."""
         self._task = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
@@ -101,13 +109,14 @@ class Supervised:
         try:
             self._work = self._in_thread(self.program.start)
             await asyncio.shield(self._work)
-        except CallvaultError:
-            self._change("failed")
+        except CallvaultError as error:
+            self._change("failed", problem=_sentence(error))
             raise
         except Exception as error:  # whatever it is, the next try may do better
-            self._change("failed")
             message = f"{self.program.name} could not be started: {error}."
+            self._change("failed", problem=message)
             raise CallvaultError("start_failed", message) from error
+        self._longest = _LONGEST_PAUSE
         self._change("ready")
 
     async def _keep(self) -> None:
@@ -117,10 +126,10 @@ class Supervised:
             if time.monotonic() - since > _STEADY_SECONDS:
                 pause = _FIRST_PAUSE
             logger.warning("%s ended; it is started again in %.1f s", self.program.name, pause)
-            self._change("waiting")
+            self._change("waiting", problem=self.problem or f"{self.program.name} ended.")
             if await self._told_to_stop(within=pause):
                 return
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            pause = min(pause * 2, self._longest)
             since = time.monotonic()
             self.restarts += 1
             try:
@@ -145,7 +154,15 @@ class Supervised:
     def _in_thread(self, work: Callable[[], None]) -> asyncio.Future[None]:
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    def _change(self, state: str) -> None:
+    def _change(self, state: str, *, problem: str | None = None) -> None:
+        """While it is started again, the old problem stays known."""
         self.state = state
+        self.problem = self.problem if state == "starting" else problem
         logger.info("%s: %s", self.program.name, state)
         self._on_change()
+
+
+def _sentence(error: CallvaultError) -> str:
+    """What happened, with the last line of the log where there is one."""
+    last = error.tail.strip().rpartition("\n")[2][:300] if isinstance(error, ProcessError) else ""
+    return f"{error.message} Its last words: {last}" if last else error.message

@@ -26,7 +26,7 @@ from callvault.environment import (
     kafka_is_outside,
 )
 from callvault.errors import CallvaultError, ProcessError
-from callvault.finding import find_services
+from callvault.finding import find_services, is_connector
 from callvault.home import Home
 from callvault.ports import is_free, remember_port
 from callvault.services import ServiceProcess
@@ -103,7 +103,15 @@ class Supervisor:
             await self._step("migrate", environment)
 
     async def _start_service(self, service: Supervised) -> None:
-        await service.start()
+        """Raises where one of our own services does not start. A source's connector holds up nobody."""
+        try:
+            await service.start()
+        except CallvaultError:
+            if not is_connector(service.program.name):
+                raise
+            logger.warning("%s does not run, the others do. %s", service.program.name, service.problem)
+            service.keep()
+            return
         if isinstance(service.program, ServiceProcess):
             # Once up, a service that waits for a server to come back is left to wait.
             service.program.patience = float("inf")

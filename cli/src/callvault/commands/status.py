@@ -37,3 +37,7 @@ def _show(report: dict[str, Any]) -> None:
     for name, address in report["urls"].items():
         console.print(f"{name}: {address}", highlight=False)
     console.print(table)
+    for process in report["processes"]:
+        if process.get("problem"):
+            told = f"\n{process['name']} does not run: {process['problem']}\nSee {process['log']}."
+            console.print(told, highlight=False, markup=False)
