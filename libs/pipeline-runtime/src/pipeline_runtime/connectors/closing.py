@@ -13,8 +13,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import text
 
-from pipeline_runtime.connectors import credentials, stopping
-from pipeline_runtime.connectors.keys import Undecipherable
+from pipeline_runtime.connectors import stopping
 from pipeline_runtime.connectors.kit import Kit
 from pipeline_runtime.connectors.refreshing import ReconnectNeeded
 from pipeline_runtime.failures import ItemProblem
@@ -88,14 +87,10 @@ async def _tell_provider(kit: Kit, row: Any) -> bool:
 
 
 async def _revoke(kit: Kit, account: UUID) -> None:
-    """By the provider's own address, where it has one."""
+    """By the provider's own address, where it has one; with a token that is alive, or it would not count."""
     assert kit.endpoint is not None
-    async with kit.engine.connect() as connection:
-        try:
-            found = await credentials.find(connection, kit.keys, account)
-        except Undecipherable:
-            return
-    if found and "access_token" in found.secret:
+    found = await kit.refresher.current(account)
+    if "access_token" in found.secret:
         await kit.endpoint.revoke(str(found.secret["access_token"]))
 
 

@@ -55,11 +55,15 @@ class TokenEndpoint:
         return secret | await self._ask(form)
 
     async def revoke(self, token: str) -> None:
-        """Give the token back, where the provider has an address for that. Raises httpx.HTTPError."""
+        """Give the token back, where the provider has an address for that. Raises httpx.HTTPError.
+
+        A refusal of it is fine: then it was dead already.
+        """
         if address := self.settings.urls.get("revoke"):
             form, headers = self._signed({"token": token})
             answer = await self.http.post(address, data=form, headers=headers, timeout=self.timeout)
-            answer.raise_for_status()
+            if answer.status_code not in (400, 401):
+                answer.raise_for_status()
 
     async def _ask(self, form: dict[str, str]) -> dict[str, Any]:
         form, headers = self._signed(form)
