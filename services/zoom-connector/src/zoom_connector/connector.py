@@ -84,7 +84,7 @@ async def account(http: kit.Http) -> kit.Account:
 
 async def pages(http: kit.Http, window: kit.Window) -> AsyncIterator[kit.Page]:
     """Month by month into the past. Windows overlap by a day: whether `to` is included, nobody says."""
-    start, end = window.start or await _joined(http), window.end or datetime.now(UTC)
+    start, end = window.start or await _joined(http), window.end or datetime.now(UTC) + DAY  # clocks differ
     first, last = start.astimezone(UTC).date(), end.astimezone(UTC).date() + DAY
     last = date.fromisoformat(window.resume) if window.resume else last
     token, restarts = "", 0
@@ -98,7 +98,7 @@ async def pages(http: kit.Http, window: kit.Window) -> AsyncIterator[kit.Page]:
             token, restarts = "", restarts + 1  # it dies after 15 minutes: the window begins anew
             continue
         page = kit.Page.read(found["meetings"], _item, when="start_time", mark=last.isoformat())
-        within = [one for one in page.items if one.started_at is None or start <= one.started_at <= end]
+        within = [one for one in page.items if not one.started_at or start <= one.started_at <= end]
         yield kit.Page(within, page.unreadable, page.mark)
         token = found.get("next_page_token") or ""
         if not token:
