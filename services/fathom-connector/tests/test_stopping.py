@@ -64,7 +64,7 @@ async def test_after_a_disconnection_one_connects_again_and_goes_on_with_what_wa
     await world.heal()
     assert await fathom.connect(ada, world, "tom") == account
     again = await fathom.ended(await fathom.first_job(account))
-    assert again["imported"] >= stopped["skipped"] > 0
+    assert again["imported"] > 0 < stopped["skipped"]  # fewer where a record was in flight
     assert len(await fathom.recordings(ada)) == stopped["found"]
 
 

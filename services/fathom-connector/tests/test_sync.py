@@ -119,3 +119,21 @@ async def test_a_row_that_cannot_be_read_is_told_and_never_passed_over(fathom: S
     job = await fathom.ended(await fathom.sync(account))
     assert (job["status"], job["code"]) == ("completed", None)
     assert job["imported"] > 0
+
+
+async def test_a_listing_that_breaks_off_goes_on_at_its_page_and_remembers_what_it_could_not_read(
+    fathom: Source, world: World
+) -> None:
+    ada = await fathom.stack.person()
+    row = {"recording_id": "junk", "created_at": "2026-01-02T03:04:05Z"}
+    body = {"items": [row], "next_cursor": "eyJwYWdlX251bSI6IDJ9"}  # page 2
+    await world.fault(on="fathom.meetings", after=1, times=1, answer={"status": 200, "body": body})
+    await world.fault(on="fathom.meetings", after=1, times=4, answer="html.503")
+    await world.forget_calls()
+    account = await fathom.connect(ada, world)
+    job = await fathom.ended(await fathom.first_job(account))
+    assert (job["status"], job["code"]) == ("partial", "source_unreadable")
+    assert (await fathom.account(account))["synced_through"].isoformat() == "2026-01-02T03:04:05+00:00"
+    calls = (await world.look("calls", endpoint="fathom.meetings"))["calls"]
+    assert [bool(call["query"].get("cursor")) for call in calls[:2]] == [False, False]
+    assert all(call["query"].get("cursor") for call in calls[2:])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -46,11 +46,27 @@ log = structlog.get_logger()
 
 @dataclass
 class _Progress:
-    """How a listing goes: rows that nobody could read, and when their calls were."""
+    """How a listing goes: rows that nobody could read, and when their calls were.
+
+    It is kept with the mark of the last page, for whoever goes on from there.
+    """
 
     unreadable: int = 0
     oldest: datetime | None = None
     is_unknown: bool = False
+
+    @classmethod
+    def of(cls, cursor: dict[str, Any] | None) -> _Progress:
+        """That of an earlier run."""
+        kept = cursor or {}
+        return cls(kept.get("unreadable", 0), _moment(kept.get("oldest")), kept.get("is_unknown", False))
+
+    def cursor(self, mark: str) -> dict[str, Any]:
+        """What is kept."""
+        oldest = None if self.oldest is None else self.oldest.isoformat()
+        return {
+            "mark": mark, "unreadable": self.unreadable, "oldest": oldest, "is_unknown": self.is_unknown
+        }  # fmt: skip
 
     def note(self, rows: Any) -> None:
         for moment in rows:
@@ -75,7 +91,7 @@ class Listing:
     task: Task
     place: Place
     row: Any
-    progress: _Progress = field(default_factory=_Progress)
+    progress: _Progress
 
     async def run(self) -> None:
         """List all, and say so. Raises Stopped, Transient, ItemProblem."""
@@ -111,7 +127,7 @@ class Listing:
             await admission.admit(
                 connection, self.place, self.kit.fetching, page.items, synced_through=self.row.synced_through
             )
-            cursor = None if page.mark is None else json.dumps({"mark": page.mark})
+            cursor = None if page.mark is None else json.dumps(self.progress.cursor(page.mark))
             await connection.execute(_MARK, {"job": self.task.job_id, "cursor": cursor})
 
     async def _end(self, window: Window) -> None:
@@ -146,7 +162,7 @@ async def begin(kit: Kit, task: Task) -> Listing | None:
         return None
     options = {**(row.options or {}), **((row.request or {}).get("options") or {})}
     place = Place(task.job_id, task.account_id, row.generation, options, live=task.account_id is None)
-    return Listing(kit, task, place, row)
+    return Listing(kit, task, place, row, _Progress.of(row.cursor))
 
 
 async def give_up(kit: Kit, task: Task, problem: ItemProblem) -> None:
