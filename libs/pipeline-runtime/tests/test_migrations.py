@@ -78,10 +78,10 @@ async def test_each_step_goes_down_and_up_by_itself(empty: str) -> None:
     session = await asyncpg.connect(empty)
     await migrate(url_of(empty), "0001")
     stages = [await schema(session)]
-    for revision in ("0002", "0003", "head"):
+    for revision in ("0002", "0003", "0004", "head"):
         await migrate(url_of(empty), revision)
         stages.append(await schema(session))
-    for revision, expected in (("-1", stages[2]), ("0001", stages[0]), ("+1", stages[1]), ("head", stages[3])):
+    for revision, expected in (("-1", stages[3]), ("0001", stages[0]), ("+1", stages[1]), ("head", stages[4])):
         await migrate(url_of(empty), revision)
         assert await schema(session) == expected
     with pytest.raises(CommandError, match="9999"):

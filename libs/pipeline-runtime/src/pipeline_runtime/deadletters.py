@@ -75,6 +75,7 @@ class Suspicion:
         self._topic = topic
         self._owners: deque[bytes | None] = deque(maxlen=OWNERS_IN_A_ROW)
         self._held = False
+        metrics.PARTITION_HELD.labels(topic.name)  # 0 from the start
 
     def unexpected(self, owner: bytes | None) -> bool:
         """Note an unexpected error; True where the topic has to be held."""

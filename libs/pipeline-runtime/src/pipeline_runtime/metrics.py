@@ -1,4 +1,7 @@
-"""Every metric of the pipeline, with its kind and meaning. None is made anywhere else."""
+"""Every metric of the pipeline, with its kind and meaning. None is made anywhere else.
+
+Labels take few values: sources, codes, topics. A user's id is one only where the users are few by rule.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +37,40 @@ OUTBOX_SECONDS = Histogram(
 )
 TASKS_TAKEN = Counter("callvault_tasks_taken_total", "Tasks taken under a lease", ["kind"])
 TASKS_ENDED = Counter("callvault_tasks_ended_total", "Ends of a try at a task", ["kind", "outcome"])
-TASKS_WAITING = Gauge("callvault_tasks_waiting", "Tasks that nobody works on yet", ["kind"])
+TASKS_WAITING = Gauge("callvault_tasks_waiting", "Tasks that could be taken now and are not", ["kind"])
 ENGINE_SECONDS = Histogram(
     "callvault_engine_seconds", "Wall time of one engine call", ["engine", "outcome"], buckets=SECONDS
 )
 AUDIO_SECONDS = Counter("callvault_audio_seconds_total", "Seconds of audio transcribed", ["engine"])
 RECONCILED = Counter("callvault_reconciled_total", "What the reconciler had to mend", ["what"])
 JOBS_OPEN = Gauge("callvault_jobs_open", "Jobs that have not ended", ["source"])
+OLDEST_OPEN_SECONDS = Gauge(
+    "callvault_oldest_open_seconds", "How long the call has been open that waits longest", ["source"]
+)
+LEDGER_ITEMS = Gauge(
+    "callvault_ledger_items", "Calls in jobs of the last 24 hours, by how they stand now", ["source", "status"]
+)
+USER_ITEMS = Gauge(
+    "callvault_user_items",
+    "The same, of the ten users who have most: thirty series for each of their sources",
+    ["user", "source", "status"],
+)
+WEBHOOK_TO_RECORDING_SECONDS = Histogram(
+    "callvault_webhook_to_recording_seconds",
+    "From the receipt of a webhook to the commit of what it told of; not of webhooks that were held",
+    ["source"],
+    buckets=SECONDS,
+)
+ACCOUNTS = Gauge("callvault_accounts", "Connected accounts, by how they stand", ["source", "status"])
+SOURCE_RUNNING = Gauge(
+    "callvault_source_running", "1 where the connector was heard of lately, else 0", ["source"]
+)
+WEBHOOKS_HELD = Gauge(
+    "callvault_webhooks_held", "Webhooks held for accounts that are paused or in error", ["source"]
+)
+WEBHOOK_OLDEST_SECONDS = Gauge(
+    "callvault_webhook_oldest_seconds", "Age of the oldest stored webhook that nobody looked at", ["source"]
+)
 UPLOADS = Counter("callvault_uploads_total", "Uploads, by how they were answered", ["answer"])
 UPLOAD_BYTES = Counter("callvault_upload_bytes_total", "Bytes taken in")
 DELIVERIES = Counter(
@@ -56,11 +86,18 @@ SOURCE_REQUESTS = Counter(
 SOURCE_WAIT_SECONDS = Counter(
     "callvault_source_wait_seconds_total", "Seconds that a source's limits made us wait", ["source"]
 )
+SOURCE_BLOCKED = Counter(
+    "callvault_source_blocked_total",
+    "Calls that had to wait for long: the source `told` us to, or our budget for it is `spent`",
+    ["source", "why"],
+)
 TOKEN_REFRESHES = Counter(
     "callvault_token_refreshes_total", "Refreshes of access tokens", ["source", "outcome"]
 )
 LISTED = Counter(
-    "callvault_listed_total", "Calls in a source's listings, by what they were", ["source", "outcome"]
+    "callvault_listed_total",
+    "Calls that were listed, pushed or handed in, by what they were",
+    ["source", "outcome"],
 )
 WEBHOOKS = Counter(
     "callvault_webhooks_total", "Webhooks, by what became of them for each account", ["source", "outcome"]

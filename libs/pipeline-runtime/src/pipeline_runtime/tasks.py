@@ -70,7 +70,10 @@ UPDATE tasks SET not_before = now() + CAST(:wait AS interval), lease_until = NUL
 WHERE id = :id AND leased_by = :worker RETURNING id
 """)
 _DONE = text("DELETE FROM tasks WHERE id = :id AND leased_by = :worker RETURNING id")
-_WAITING = text("SELECT count(*) FROM tasks WHERE kind = :kind AND lease_until IS NULL AND sent_at IS NULL")
+_WAITING = """
+SELECT count(*) FROM tasks t WHERE t.kind = :kind AND t.not_before <= now() AND t.sent_at IS NULL
+    AND (t.lease_until IS NULL OR t.lease_until <= now()) AND {rule}
+"""
 
 
 @dataclass(frozen=True)
@@ -121,15 +124,14 @@ class Worker:
     `rule` is a condition on a task `t`, in SQL: others are not taken, and whoever holds one loses it.
     """
 
-    def __init__(
-        self, engine: AsyncEngine, kind: str, *, lease: timedelta = LEASE, rule: str = "true"
-    ) -> None:
+    def __init__(self, engine: AsyncEngine, kind: str, *, lease: timedelta = LEASE, rule: str = "true") -> None:
         self.kind = kind
         self.lease = lease
         self._engine = engine
         self._id = uuid4()
         self._claim = text(_CLAIM.format(rule=rule))
         self._renew = text(_RENEW.format(rule=rule))
+        self._waiting = text(_WAITING.format(rule=rule))
 
     async def claim(self) -> Task | None:
         """Take the next row: live before backfill, owners with less under way first, then the oldest."""
@@ -154,9 +156,9 @@ class Worker:
         await self._change(_DONE, task)
 
     async def waiting(self) -> int:
-        """How many rows nobody works on."""
+        """How many rows could be taken now."""
         async with self._engine.connect() as connection:
-            return int(await connection.scalar(_WAITING, {"kind": self.kind}) or 0)
+            return int(await connection.scalar(self._waiting, {"kind": self.kind}) or 0)
 
     @asynccontextmanager
     async def holding(self, task: Task) -> AsyncIterator[None]:

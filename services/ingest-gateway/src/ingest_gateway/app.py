@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 
 from ingest_gateway.attempts import Attempts
 from ingest_gateway.callers import Callers
+from ingest_gateway.census import Census
 from ingest_gateway.deps import Deps
 from ingest_gateway.envelope import BodyLimit, Envelope
 from ingest_gateway.hub import Hub
@@ -113,9 +114,10 @@ def _lifespan(
             await publisher.start()
             stack.push_async_callback(deps.relay.drain)
             sweeper = Sweeper(deps.storage, deps.intake)
+            census = Census(deps.intake, deps.manifests)
             loops = {
                 "relay": deps.relay.run, "news": reader.run, "manifests": deps.manifests.run,
-                "schedule": deps.schedule.run, "sweeper": sweeper.run,
+                "schedule": deps.schedule.run, "sweeper": sweeper.run, "census": census.run,
             }  # fmt: skip
             for name, loop in loops.items():
                 await stack.enter_async_context(running(name, loop))

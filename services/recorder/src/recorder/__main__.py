@@ -15,6 +15,7 @@ from pipeline_runtime.kafka import Publisher
 from pipeline_runtime.outbox import Relay
 from pipeline_runtime.service import check, make_app, running, serve
 from pipeline_runtime.settings import driver_url
+from recorder.census import Census
 from recorder.lanes import Lanes
 from recorder.reconciler import Reconciler
 from recorder.settings import RecorderSettings
@@ -30,6 +31,7 @@ def create_app(settings: RecorderSettings) -> ASGIApp:
     dsn = driver_url(settings.recorder_database_url)
     lanes = Lanes(settings, lambda: Writer(dsn, relay, publisher, settings.public_url))
     reconciler = Reconciler(settings, relay)
+    census = Census(settings)
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
@@ -43,6 +45,7 @@ def create_app(settings: RecorderSettings) -> ASGIApp:
             stack.push_async_callback(lanes.stop)
             await stack.enter_async_context(running("lanes", lanes.watch))
             await stack.enter_async_context(running("reconciler", reconciler.run))
+            await stack.enter_async_context(running("census", census.run))
             _keep_the_collector_quiet()
             yield
 

@@ -84,8 +84,6 @@ SELECT id FROM sync_jobs WHERE ended_at IS NULL AND discovery_ended_at IS NOT NU
 ORDER BY id LIMIT 500
 """
 
-COUNT_OPEN = "SELECT source_app, count(*) AS n FROM sync_jobs WHERE ended_at IS NULL GROUP BY 1"
-
 log = structlog.get_logger()
 
 
@@ -134,9 +132,6 @@ class Reconciler:
         closable = [row["id"] for row in await connection.fetch(FIND_CLOSABLE)]
         mended["closed"] = len(closable)
         await books.balance(closable + reopened)
-        metrics.JOBS_OPEN.clear()  # a source without open jobs has no row
-        for row in await connection.fetch(COUNT_OPEN):
-            metrics.JOBS_OPEN.labels(row["source_app"]).set(row["n"])
         return +mended, await books.say()
 
     async def _reopen_due(self, connection: Connection, books: Books) -> list[UUID]:

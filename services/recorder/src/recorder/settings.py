@@ -18,3 +18,4 @@ class RecorderSettings(ServiceSettings):
     recorder_batch_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
     recorder_reconcile_every: timedelta = timedelta(seconds=5)
     recorder_reticket_after: timedelta = timedelta(seconds=60)
+    recorder_count_every: timedelta = timedelta(seconds=15)

@@ -69,6 +69,7 @@ class Budgets:
 
     async def block(self, bucket: str, account: UUID | None, wait: float) -> None:
         """Nobody asks before that many seconds: the provider said so."""
+        metrics.SOURCE_BLOCKED.labels(self._source, "told").inc()
         budget = self._known.get(bucket) or _free(bucket)
         values = self._place(budget, account) | {"wait": timedelta(seconds=wait), "capacity": _capacity(budget)}
         async with self._engine.begin() as connection:
@@ -78,6 +79,7 @@ class Budgets:
         waited = 0.0
         while (wait := await self._try(budget, account, live=live)) > 0:
             if waited + wait > PATIENCE:
+                metrics.SOURCE_BLOCKED.labels(self._source, "spent").inc()
                 raise Transient(SOURCE_RATE_LIMITED, retry_after=wait)
             metrics.SOURCE_WAIT_SECONDS.labels(self._source).inc(wait)
             await asyncio.sleep(wait)

@@ -37,8 +37,10 @@ UPDATE webhook_inbox SET state = :state, body = CASE WHEN :erase THEN NULL ELSE 
 _HOLD = text("INSERT INTO webhook_held VALUES (:inbox, :account) ON CONFLICT DO NOTHING")
 _RELEASE = text("DELETE FROM webhook_held WHERE inbox_id = :inbox AND account_id = :account RETURNING inbox_id")
 _JOB = text("""
-INSERT INTO sync_jobs (id, owner_user_id, source_app, account_id, trigger)
-VALUES (:id, :user, :source, :account, 'webhook') ON CONFLICT (id) DO NOTHING
+INSERT INTO sync_jobs (id, owner_user_id, source_app, account_id, trigger, request)
+SELECT CAST(:id AS uuid), CAST(:user AS uuid), :source, CAST(:account AS uuid), 'webhook',
+    CASE WHEN :pushed THEN jsonb_build_object('received_at', received_at) ELSE '{}' END
+FROM webhook_inbox WHERE id = :inbox ON CONFLICT (id) DO NOTHING
 """)
 _FORGOTTEN = text("""
 SELECT id FROM webhook_inbox WHERE state = 'stored' AND received_at < now() - interval '30 seconds'
@@ -131,7 +133,8 @@ async def _admit(
     """A live job of its own; where the items were seen to before, it finds that out."""
     job = uuid5(inbox, str(account.id))
     values = {"id": job, "user": account.user_id, "source": kit.name, "account": account.id}
-    await transaction.connection.execute(_JOB, values)
+    # What was held says nothing about how long a push takes.
+    await transaction.connection.execute(_JOB, {**values, "inbox": inbox, "pushed": body is not None})
     place = Place(job, account.id, account.generation, account.options or {}, live=True)
     await admission.admit(transaction.connection, place, kit.fetching, notice.items, last=True, inbox=body)
     transaction.emit(kit.messages.discovery_ended(job, account.user_id))

@@ -188,7 +188,7 @@ class Workers:
     async def _count(self) -> None:
         while True:
             try:
-                for worker in (self._listers[0], self._fetchers[0]):
+                for worker in (self._listers[0], self._fetchers[-1]):
                     metrics.TASKS_WAITING.labels(worker.kind).set(await worker.waiting())
             except (SQLAlchemyError, OSError) as error:
                 log.warning("tasks.not_counted", error=type(error).__name__)

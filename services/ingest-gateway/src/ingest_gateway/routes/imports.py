@@ -25,7 +25,7 @@ from ingest_gateway.problems import (
     ProblemError,
     documented,
 )
-from ingest_gateway.queries.uploads import Admitted
+from ingest_gateway.queries.uploads import SOURCE_APP, Admitted
 from ingest_gateway.schemas import Accepted, Failure
 from ingest_gateway.storing import storing
 from ingest_gateway.taking import take
@@ -87,6 +87,7 @@ async def import_file(request: Request, response: Response, caller: CallerParam,
         metrics.UPLOADS.labels("abandoned").inc()
         raise
     metrics.UPLOADS.labels(admitted.outcome).inc()
+    metrics.LISTED.labels(SOURCE_APP, admitted.outcome).inc()
     log.info("upload.taken", job=str(upload.job), item=str(upload.item), outcome=admitted.outcome)
     response.headers["Location"] = f"/api/jobs/{upload.job}"
     return _accepted(upload, admitted)
