@@ -34,7 +34,9 @@ def status(home: Home) -> dict[str, Any]:
     }
 
 
-def start_detached(home: Home, *, port: int | None = None, say: Callable[[str], None] = print) -> None:
+def start_detached(
+    home: Home, *, port: int | None = None, with_sandbox: bool = False, say: Callable[[str], None] = print
+) -> None:
     """Start a supervisor in the background and return when all is ready.
 
     Raises what kept it from starting: `already_running`, ProcessError with the log's tail, and others.
@@ -45,7 +47,8 @@ def start_detached(home: Home, *, port: int | None = None, say: Callable[[str], 
         )
     log = home.log("supervisor")
     rotate(log)
-    command = [sys.executable, "-P", "-m", "callvault.supervisor", *([str(port)] if port else [])]
+    options = [*([str(port)] if port else []), *(["--sandbox"] if with_sandbox else [])]
+    command = [sys.executable, "-P", "-m", "callvault.supervisor", *options]
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from callvault.errors import CallvaultError
 from callvault.gateway import Gateway, Job
-from pipeline_contracts import ImportActivity
+from pipeline_contracts import ImportActivity, JobProgress
 
 _LOOK_SECONDS = 10.0
 _RECONNECT_SECONDS = 1.0
@@ -19,21 +19,36 @@ _PATIENCE_SECONDS = 120.0
 
 _PASSING = {"not_reachable", "not_ready", "gateway_failed", "service_unavailable"}
 
+_OVER = ("completed", "partial", "failed", "cancelled")
+
 OnActivity = Callable[[ImportActivity], None]
+OnProgress = Callable[[JobProgress], None]
 OnEnded = Callable[[Job], None]
 
 
+def unheard(_: object) -> None:
+    """For whoever does not want to know."""
+
+
 async def follow(
-    gateway: Gateway, jobs: Collection[str], *, on_activity: OnActivity, on_ended: OnEnded
+    gateway: Gateway,
+    jobs: Collection[str],
+    *,
+    on_ended: OnEnded,
+    on_activity: OnActivity = unheard,
+    on_progress: OnProgress = unheard,
 ) -> None:
     """Return when all jobs have ended; each is handed over once, as the gateway answers it then.
+
+    Until then `on_progress` hears their counters, as the stream tells them.
 
     An event only says that it is time to look: the truth is asked for. Without events it is looked
     every ten seconds. Raises `not_reachable` when the gateway stays away.
     """
     wanted = set(jobs)
     hints: asyncio.Queue[str] = asyncio.Queue()
-    listener = asyncio.create_task(_listen(gateway, frozenset(wanted), hints, on_activity))
+    ear = _Ear(frozenset(wanted), hints, on_activity, on_progress)
+    listener = asyncio.create_task(ear.listen(gateway))
     try:
         patience = _Patience()
         look_at = set(wanted)
@@ -78,39 +93,47 @@ class _Patience:
         return job
 
 
-async def _listen(
-    gateway: Gateway, jobs: frozenset[str], hints: asyncio.Queue[str], on_activity: OnActivity
-) -> None:
-    """Read the stream for ever. After a cut the next snapshot says what was missed."""
-    while True:
-        with contextlib.suppress(CallvaultError):
-            async for event in gateway.events():
-                _read(event.event, event.data, jobs, hints, on_activity)
-        await asyncio.sleep(_RECONNECT_SECONDS)
+class _Ear:
+    """Listens for some jobs. What the stream says is passed on, and that one is over becomes a hint."""
+
+    def __init__(
+        self, jobs: frozenset[str], hints: asyncio.Queue[str], on_activity: OnActivity, on_progress: OnProgress
+    ) -> None:
+        self._jobs = jobs
+        self._hints = hints
+        self._on_activity = on_activity
+        self._on_progress = on_progress
+
+    async def listen(self, gateway: Gateway) -> None:
+        """Read the stream for ever. After a cut the next snapshot says what was missed."""
+        while True:
+            with contextlib.suppress(CallvaultError):
+                async for event in gateway.events():
+                    self._read(event.event, event.data)
+            await asyncio.sleep(_RECONNECT_SECONDS)
+
+    def _read(self, kind: str, data: str) -> None:
+        if kind == "activity":
+            with contextlib.suppress(ValidationError):
+                activity = ImportActivity.model_validate_json(data)
+                if str(activity.job_id) in self._jobs:
+                    self._on_activity(activity)
+            return
+        for progress in _progress_in(kind, data):
+            if str(progress.job_id) in self._jobs:
+                self._on_progress(progress)
+                if progress.status in _OVER:
+                    self._hints.put_nowait(str(progress.job_id))
 
 
-def _read(
-    kind: str, data: str, jobs: frozenset[str], hints: asyncio.Queue[str], on_activity: OnActivity
-) -> None:
-    if kind == "activity":
-        with contextlib.suppress(ValidationError):
-            activity = ImportActivity.model_validate_json(data)
-            if str(activity.job_id) in jobs:
-                on_activity(activity)
-        return
-    for job_id in _ended_jobs(kind, data):
-        if job_id in jobs:
-            hints.put_nowait(job_id)
-
-
-def _ended_jobs(kind: str, data: str) -> list[str]:
-    """The jobs that an event says are over; none where the event cannot be read."""
+def _progress_in(kind: str, data: str) -> list[JobProgress]:
+    """The counters that an event tells; none where it cannot be read."""
     try:
         content = json.loads(data)
         if kind == "progress":
-            content = {"jobs": [content | {"id": content["job_id"]}]}
-        if kind not in ("progress", "snapshot"):
+            return [JobProgress.model_validate(content)]
+        if kind != "snapshot":
             return []
-        return [job["id"] for job in content["jobs"] if job["status"] not in ("queued", "running")]
+        return [JobProgress.model_validate(job | {"job_id": job["id"]}) for job in content["jobs"]]
     except (ValueError, KeyError, TypeError):
         return []

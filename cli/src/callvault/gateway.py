@@ -83,8 +83,14 @@ class Job(Answer):
     items: list[Item] = []
 
 
+class Webhook(Answer):
+    """How an account's new calls come in."""
+
+    state: Literal["pushed", "hourly"]
+
+
 class Account(Answer):
-    """A connected account."""
+    """A connected account. `job` is its latest sync."""
 
     id: str
     source_app: str
@@ -94,6 +100,8 @@ class Account(Answer):
     count: int = 0
     waiting: int = 0
     last_sync_at: datetime | None = None
+    webhook: Webhook | None = None
+    job: Job | None = None
 
 
 class Attempt(Answer):
@@ -180,6 +188,10 @@ class Gateway:
         """Bring the address's query back from a provider; answers where the page would go on."""
         answer = await self._send("GET", f"/oauth/{source}/callback", params=httpx.QueryParams(query.decode()))
         return str(answer.headers.get("location", ""))
+
+    async def disconnect(self, account: str) -> None:
+        """Take a source's consent back. All that came from it stays."""
+        await self._request("DELETE", f"/api/accounts/{account}")
 
     async def sync(self, account: str, window: dict[str, str]) -> tuple[Job, bool]:
         """The sync, and whether it was running."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from callvault.errors import CallvaultError
 
+_USUAL = "~/.callvault"
 _lock = threading.RLock()
 
 
@@ -28,7 +29,12 @@ class Home:
     @classmethod
     def from_environment(cls) -> "Home":
         """The home that CALLVAULT_HOME names, else ~/.callvault."""
-        return cls(os.environ.get("CALLVAULT_HOME") or "~/.callvault")
+        return cls(os.environ.get("CALLVAULT_HOME") or _USUAL)
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether it is the one that is taken where none is named."""
+        return self.path == Path(_USUAL).expanduser().absolute()
 
     def folder(self, name: str) -> Path:
         """A private folder of that name in the home, made if need be."""

@@ -28,13 +28,15 @@ async def until_ready(home: Home) -> bool:
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def beside_stack(home: Home, work: Callable[[], Awaitable[None]], *, serve: bool) -> bool:
+async def beside_stack(
+    home: Home, work: Callable[[], Awaitable[None]], *, serve: bool, with_sandbox: bool = False
+) -> bool:
     """Start the stack, do the work once it is ready, and stop it again; with `serve` only when told to.
 
     False where SIGINT or SIGTERM ended it before the work was done. Raises what the start or the
     work raises, after everything has been stopped.
     """
-    stack = asyncio.create_task(Supervisor(home).run())
+    stack = asyncio.create_task(Supervisor(home, with_sandbox=with_sandbox).run())
     working = asyncio.create_task(_when_ready(home, work))
     try:
         await asyncio.wait({stack, working}, return_when=asyncio.FIRST_COMPLETED)

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -24,15 +26,23 @@ _STOP_SECONDS = 20.0
 
 
 class ServiceProcess:
-    """One service as a child process."""
+    """One service as a child process. `environment` is asked for at each start: all that it is given."""
 
-    def __init__(self, home: Home, service: Service, *, port: int | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        service: Service,
+        *,
+        port: int | None = None,
+        environment: Callable[[], Mapping[str, str]] | None = None,
+    ) -> None:
         self.home = home
         self.name = service.name
         preferred = _GATEWAY_PORT if service.name == GATEWAY else None
         self.port = port or remembered_port(home, service.name, preferred=preferred)
         self.patience = _CONNECTOR_SECONDS if is_connector(service.name) else _READY_SECONDS
         self._service = service
+        self.environment = environment or partial(service_environment, home, service.name, self.port)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -47,7 +57,7 @@ class ServiceProcess:
 
     def start(self) -> None:
         """Start it and wait until it is ready. Raises ProcessError when it ends or `patience` (s) does."""
-        environment = service_environment(self.home, self.name, self.port)
+        environment = dict(self.environment())
         if self._service.source:  # runs from its folder, installed or not
             path = [str(self._service.source), environment.get("PYTHONPATH", "")]
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, path))

@@ -1,6 +1,6 @@
 """Runs the stack of one home: servers, migrations, topics, services; in order, until told to stop.
 
-`python -m callvault.supervisor [PORT]` runs it for CALLVAULT_HOME, PORT being the gateway's.
+`python -m callvault.supervisor [PORT] [--sandbox]` runs it for CALLVAULT_HOME, PORT being the gateway's.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import sys
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from callvault.embedded.kafka import Kafka
 from callvault.embedded.postgres import Postgres
@@ -29,6 +30,7 @@ from callvault.errors import CallvaultError, ProcessError
 from callvault.finding import find_services, is_connector
 from callvault.home import Home
 from callvault.ports import is_free, remember_port
+from callvault.sandboxed import Sandbox
 from callvault.services import ServiceProcess
 from callvault.spawn import created, end, end_and_wait, rotate, spawn, tail
 from callvault.supervised import Supervised
@@ -40,9 +42,9 @@ _LEFTOVER_SECONDS = 15.0
 
 
 class Supervisor:
-    """The stack of one home, from the first process to the last."""
+    """The stack of one home, from the first process to the last. With the sandbox, connectors ask that one."""
 
-    def __init__(self, home: Home, *, gateway_port: int | None = None) -> None:
+    def __init__(self, home: Home, *, gateway_port: int | None = None, with_sandbox: bool = False) -> None:
         self.home = home
         self.failure: CallvaultError | None = None
         self._gateway_port = gateway_port
@@ -51,6 +53,8 @@ class Supervisor:
         self._threads = ThreadPoolExecutor(max_workers=64)  # each waits for one process; few ever run
         self._kafka = [] if kafka_is_outside() else [self._supervised(Kafka(home))]
         self._database = [] if database_is_outside() else [self._supervised(Postgres(home))]
+        self._sandbox = Sandbox(home) if with_sandbox else None
+        self._stand_ins = [self._supervised(self._sandbox.process)] if self._sandbox else []
         self._services: list[Supervised] = []
 
     async def run(self) -> None:
@@ -80,13 +84,17 @@ class Supervisor:
                 raise CallvaultError("port_taken", f"Port {port} is in use.", "Choose another with --port.")
             if port is not None:
                 remember_port(self.home, GATEWAY, port)
-            self._services.append(self._supervised(ServiceProcess(self.home, service, port=port)))
+            process = ServiceProcess(self.home, service, port=port)
+            if self._sandbox:
+                process.environment = partial(self._sandbox.environment_of, service.name, process.port)
+            self._services.append(self._supervised(process))
 
     async def _start(self) -> None:
         _end_leftovers(self.home)
         self._find_services()
         self._write()
-        await _all([self._start_kafka(), self._start_database()])
+        stand_ins = [stand_in.start() for stand_in in self._stand_ins]
+        await _all([self._start_kafka(), self._start_database(), *stand_ins])
         await _all([self._start_service(service) for service in self._services])
         self._phase = "ready"
         self._write()
@@ -138,7 +146,7 @@ class Supervisor:
         starting.cancel()
         await asyncio.wait({starting})
         await _all([service.stop() for service in self._services])
-        await _all([server.stop() for server in (*self._kafka, *self._database)])
+        await _all([server.stop() for server in (*self._stand_ins, *self._kafka, *self._database)])
         self._phase = "failed" if self.failure else "stopped"
         self._write()
         logger.info("the stack has stopped")
@@ -155,7 +163,9 @@ class Supervisor:
                 "state": self._phase,
                 "failure": _describe(self.failure),
             },
-            "processes": [each.describe() for each in (*self._kafka, *self._database, *self._services)],
+            "processes": [
+                each.describe() for each in (*self._kafka, *self._database, *self._stand_ins, *self._services)
+            ],
         }
         try:
             self.home.change_state(lambda state: state.update(present))
@@ -205,8 +215,13 @@ def _describe(failure: CallvaultError | None) -> dict[str, str] | None:
 def main(arguments: list[str]) -> int:
     """Run the stack of CALLVAULT_HOME; 0 after a stop, 1 if it could not start."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    supervisor = Supervisor(Home.from_environment(), gateway_port=int(arguments[0]) if arguments else None)
+    ports = [int(word) for word in arguments if word.isdigit()]
     try:
+        supervisor = Supervisor(
+            Home.from_environment(),
+            gateway_port=ports[0] if ports else None,
+            with_sandbox="--sandbox" in arguments,
+        )
         asyncio.run(supervisor.run())
     except CallvaultError as error:
         logger.error("%s: %s", error.code, error)  # noqa: TRY400 - a sentence, not a traceback

@@ -13,6 +13,7 @@ from callvault.errors import CallvaultError
 from callvault.home import Home
 from callvault.hosting import beside_stack, hearing, is_running, until_ready
 from callvault.narrator import Narrator
+from callvault.sandboxed import sandbox_is_here
 from callvault.terminal import console
 
 _RECORDING = Path(__file__).parents[4] / "tests" / "speech" / "standup.m4a"
@@ -20,8 +21,9 @@ _INTERRUPTED = 130
 
 
 def demo() -> None:
-    """Start the stack, import a spoken recording, show its transcript and its event, serve until Ctrl-C.
+    """Start the stack, import a recording, connect Fathom and Zoom, show what comes of it, serve until Ctrl-C.
 
+    Fathom and Zoom are played by the sandbox: no account is needed, and nothing leaves this machine.
     Without a terminal, or with DEMO_EXIT=1, all is stopped after the last step.
     A stack that runs already is used and left running.
     """
@@ -37,19 +39,20 @@ def demo() -> None:
 async def _run(home: Home) -> bool:
     """False where it was interrupted before its end."""
     narrator = Narrator(console())
-    story = Demonstration(home, _shown(_RECORDING), narrator)
     if is_running(home):
+        story = Demonstration(home, _shown(_RECORDING), narrator)
         with narrator.step(f"Using the stack that runs on {home.path}"):
             if not await until_ready(home):
                 raise CallvaultError("not_running", "The stack did not start.", "See `callvault status`.")
         await story.tell()
         narrator.say("\nThe stack goes on running. `callvault down` stops it.")
         return True
-    return await _run_with_own_stack(home, narrator, story)
+    return await _run_with_own_stack(home, narrator)
 
 
-async def _run_with_own_stack(home: Home, narrator: Narrator, story: Demonstration) -> bool:
+async def _run_with_own_stack(home: Home, narrator: Narrator) -> bool:
     serve = sys.stdout.isatty() and os.environ.get("DEMO_EXIT") != "1"
+    story = Demonstration(home, _shown(_RECORDING), narrator, disconnect=not serve)
     with hearing(narrator.note), ExitStack() as starting:
         starting.enter_context(
             narrator.step(f"Starting Kafka, PostgreSQL and the services, data in {home.path}")
@@ -60,7 +63,7 @@ async def _run_with_own_stack(home: Home, narrator: Narrator, story: Demonstrati
             await story.tell()
             narrator.say("\nCtrl-C stops it." if serve else "\nStopping.")
 
-        return await beside_stack(home, tell, serve=serve)
+        return await beside_stack(home, tell, serve=serve, with_sandbox=sandbox_is_here())
 
 
 def _shown(file: Path) -> Path:

@@ -17,6 +17,9 @@ def up(
     port: Annotated[
         int | None, typer.Option(help="The app's port. Default: 8000, or one that is free.")
     ] = None,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Invented accounts instead of Fathom, Zoom and YouTube.")
+    ] = False,
 ) -> None:
     """Start the whole stack here, and keep it running.
 
@@ -25,12 +28,12 @@ def up(
     """
     home = Home.from_environment()
     if detach:
-        start_detached(home, port=port, say=typer.echo)
+        start_detached(home, port=port, with_sandbox=sandbox, say=typer.echo)
         typer.echo(f"The stack is ready: {gateway_url(home)}" if gateway_url(home) else "The stack is ready.")
         return
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    asyncio.run(_run(home, port))
+    asyncio.run(_run(home, port, with_sandbox=sandbox))
 
 
-async def _run(home: Home, port: int | None) -> None:
-    await Supervisor(home, gateway_port=port).run()
+async def _run(home: Home, port: int | None, *, with_sandbox: bool) -> None:
+    await Supervisor(home, gateway_port=port, with_sandbox=with_sandbox).run()

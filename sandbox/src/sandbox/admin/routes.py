@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from sandbox.admin import meetings, scenarios, webhooks
 from sandbox.admin import world as world_commands
 from sandbox.admin.commands import COMMANDS, run
+from sandbox.admin.environment import environment
 from sandbox.meetings.people import USERS
 from sandbox.routes import world_of
 from sandbox.world import World, Worlds
@@ -128,7 +129,7 @@ async def on_meetings(request: Request) -> Response:
 
 
 async def on_look(request: Request) -> Response:
-    """settings, faults, webhooks, scenarios, worlds."""
+    """settings, faults, webhooks, scenarios, worlds, environment."""
     world, worlds = world_of(request), request.scope["sandbox.worlds"]
     looks: dict[str, Any] = {
         "settings": world.settings.model_dump(),
@@ -136,13 +137,20 @@ async def on_look(request: Request) -> Response:
         "webhooks": {"webhooks": [message.report() for message in world.courier.messages]},
         "scenarios": {"scenarios": scenarios.names()},
         "worlds": {"worlds": worlds.names()},
+        "environment": environment(world),
         "health": {"status": "ok"},
     }
     path = request.path_params["path"].strip("/")
     return JSONResponse(looks[path]) if path in looks else JSONResponse({"looks": sorted(looks)}, 404)
 
 
+async def on_ready(_: Request) -> Response:
+    """For whoever starts the process and waits for it."""
+    return JSONResponse({"status": "ok"})
+
+
 ROUTES: list[BaseRoute] = [
+    Route("/readyz", on_ready),
     Route("/admin/state", on_state),
     Route("/admin/calls", on_calls),
     Route("/admin/meetings", on_meetings),
