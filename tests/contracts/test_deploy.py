@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,8 +19,10 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from ingest_gateway.settings import GatewaySettings
 from pipeline_runtime import metrics
+from pipeline_runtime.connectors.keys import KeyRing
+from pipeline_runtime.connectors.settings import KitSettings
 from pipeline_runtime.kafka import MAX_DEAD_LETTER_BYTES
-from pipeline_runtime.settings import DatabaseSettings, KafkaSettings, Settings
+from pipeline_runtime.settings import DatabaseSettings, KafkaSettings, Settings, connector_urls
 from recorder.settings import RecorderSettings
 from transcriber.settings import TranscriberSettings
 
@@ -39,28 +42,55 @@ OWN_DATABASES = {
     "transcriber": {"TRANSCRIBER_DATABASE_URL"},
 }
 ENGINE_SECRETS = {"OPENAI_API_KEY", "TRANSCRIBER_API_KEY"}
+INVENTED = "acme-notes-connector"
 METRIC = re.compile(r"\bcallvault_\w+")
 LABELS = re.compile(r"\b(?:by|on) \(([^)]*)\)|(\w+)=~?\"")
 FROM_SCRAPES = {"job", "instance", "le"}
 
 
-def run(*command: str | Path, environment: Mapping[str, str] = os.environ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+def run(
+    *command: str | Path, folder: Path = ROOT, environment: Mapping[str, str] = os.environ
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
-def passwords() -> dict[str, str]:
-    """A value for every variable that the compose file insists on."""
-    names = set(re.findall(r"\$\{(\w+):\?", (ROOT / "docker-compose.yml").read_text()))
-    return {name: f"secret-of-{name.lower()}" for name in names}
+def add_service(checkout: Path, name: str) -> None:
+    package = checkout / "services" / name / "src" / name.replace("-", "_")
+    package.mkdir(parents=True)
+    (package / "__main__.py").touch()
 
 
-@pytest.fixture(scope="module")
-def stack() -> dict[str, Any]:
-    """The compose file as compose reads it."""
-    told = run(COMPOSE, "config", "--format", "json", environment=os.environ | passwords())
+def make_environment(checkout: Path) -> dict[str, str]:
+    """Run the script; what .env says."""
+    told = run("sh", "deploy/new-environment.sh", folder=checkout)
+    assert told.returncode == 0, told.stderr
+    return dict(line.split("=", 1) for line in (checkout / ".env").read_text().splitlines())
+
+
+def compose(checkout: Path) -> dict[str, Any]:
+    """The files as compose reads them."""
+    told = run(COMPOSE, "config", "--format", "json", folder=checkout)
     assert told.returncode == 0, told.stderr
     read: dict[str, Any] = json.loads(told.stdout)
     return read
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What deploying needs of this repository, with the folders of its services and one more."""
+    folder = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(DEPLOY, folder / "deploy", ignore=shutil.ignore_patterns("connectors.yml"))
+    shutil.copy(ROOT / "docker-compose.yml", folder)
+    for name in sorted(services()):
+        add_service(folder, name)
+    make_environment(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stack(checkout: Path) -> dict[str, Any]:
+    """The containers as compose reads them."""
+    return compose(checkout)
 
 
 def services() -> set[str]:
@@ -68,11 +98,45 @@ def services() -> set[str]:
     return {path.parents[2].name for path in ROOT.glob("services/*/src/*/__main__.py")}
 
 
-def test_compose_refuses_to_start_without_passwords() -> None:
-    environment = {name: value for name, value in os.environ.items() if name not in passwords()}
-    told = run(COMPOSE, "--env-file", os.devnull, "config", "--quiet", environment=environment)
+def connectors() -> set[str]:
+    return {name for name in services() if name.endswith("-connector")}
+
+
+def prefix(connector: str) -> str:
+    return connector.removesuffix("connector").replace("-", "_").upper()
+
+
+def test_compose_refuses_to_start_without_passwords(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "docker-compose.yml", tmp_path)
+    told = run(COMPOSE, "--env-file", os.devnull, "config", "--quiet", folder=tmp_path)
     assert told.returncode != 0
-    assert "PASSWORD" in told.stderr
+    assert "run deploy/new-environment.sh" in told.stderr
+
+
+def test_a_new_source_gets_its_container_and_what_was_made_before_stays(checkout: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "checkout"
+    shutil.copytree(checkout, folder)
+    before = make_environment(folder)
+    add_service(folder, INVENTED)
+    after = make_environment(folder)
+    assert before.items() < after.items()
+    assert set(after) - set(before) == {"ACME_NOTES_CONNECTOR_PASSWORD"}
+    assert len(set(after.values())) == len(after)
+
+    read = compose(folder)["services"]
+    assert read[INVENTED]["build"]["args"] == {"SERVICE": INVENTED}
+    migrating = connector_urls(read["migrate"]["environment"])
+    assert str(migrating["callvault_connector_acme_notes"]).startswith(
+        "postgresql://callvault_connector_acme_notes:"
+    )
+    assert (folder / ".env").stat().st_mode & 0o077 == 0
+
+
+def test_the_keys_are_such_as_the_services_take(checkout: Path) -> None:
+    made = make_environment(checkout)
+    for name in ("CREDENTIALS_KEYS", "WEBHOOK_KEYS"):
+        ring = KeyRing(made[name])
+        assert ring.decrypt(ring.encrypt({"word": "x"})) == {"word": "x"}
 
 
 def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
@@ -86,19 +150,39 @@ def test_every_service_has_a_container_built_from_its_folder(stack: dict[str, An
     for name in services():
         assert ours[name]["build"]["args"]["SERVICE"] == name
         assert ours[name]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+        assert ours[name]["cap_drop"] == ["ALL"]
 
 
 def test_a_container_is_given_only_variables_that_its_service_reads(stack: dict[str, Any]) -> None:
     for name, classes in SETTINGS.items():
         read = {field.upper() for settings in classes for field in settings.model_fields}
-        assert set(stack["services"][name]["environment"]) <= read, name
+        given = set(stack["services"][name]["environment"])
+        assert {one for one in given if not one.endswith("_CONNECTOR_DATABASE_URL")} <= read, name
+    read = {field.upper() for field in KitSettings.model_fields}
+    for name in connectors():
+        given = set(stack["services"][name]["environment"])
+        assert {one for one in given if not one.startswith(prefix(name))} <= read, name
 
 
 def test_a_container_is_given_no_secrets_but_its_own(stack: dict[str, Any]) -> None:
-    for name, own in OWN_DATABASES.items():
+    databases = OWN_DATABASES | {name: {f"{prefix(name)}CONNECTOR_DATABASE_URL"} for name in connectors()}
+    assert set(databases) == services()
+    for name, own in databases.items():
         given = set(stack["services"][name]["environment"])
         assert {variable for variable in given if variable.endswith("DATABASE_URL")} == own
         assert (name == "transcriber") == bool(given & ENGINE_SECRETS)
+        assert ("CREDENTIALS_KEYS" in given) == (name in connectors())
+        assert ("WEBHOOK_KEYS" in given) == (name == "ingest-gateway" or name in connectors())
+        strange = {one for one in given if one.endswith(("_CLIENT_SECRET", "_WEBHOOK_SECRET"))}
+        assert all(one.startswith(prefix(name)) for one in strange), name
+
+
+def test_a_connector_reaches_its_database_by_the_role_that_migration_makes(stack: dict[str, Any]) -> None:
+    made = connector_urls(stack["services"]["migrate"]["environment"])
+    for name in connectors():
+        [(role, url)] = connector_urls(stack["services"][name]["environment"]).items()
+        assert made[role] == url
+        assert url.hosts()[0]["username"] == role
 
 
 def test_nothing_is_published_beyond_this_machine(stack: dict[str, Any]) -> None:
@@ -120,10 +204,12 @@ def test_what_is_mounted_from_the_repository_is_there(stack: dict[str, Any]) -> 
     assert [path for path in bound if not path.exists()] == []
 
 
-def test_every_service_is_scraped() -> None:
+def test_every_service_is_scraped(stack: dict[str, Any]) -> None:
     scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
     names = {name for job in scraped for found in job["dns_sd_configs"] for name in found["names"]}
-    assert names == services()
+    assert names == services() - connectors() | {"connectors"}
+    for name in connectors():
+        assert "connectors" in stack["services"][name]["networks"]["default"]["aliases"]
 
 
 def series() -> dict[str, set[str]]:
