@@ -31,9 +31,10 @@ _NOWHERE = {"CALLVAULT_URL": "http://127.0.0.1:9"}
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
-@pytest.fixture
-def command(tmp_path: Path) -> Iterator[Command]:
-    command = Command(tmp_path / "home", _SERVICES, {"CALLVAULT_URL": "", "CALLVAULT_TOKEN": ""})
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    home = tmp_path_factory.mktemp("demo") / "home"
+    command = Command(home, _SERVICES, {"CALLVAULT_URL": "", "CALLVAULT_TOKEN": ""})
     # Not the usual one: another stack on this machine may be about to take it.
     remember_port(Home(command.home), GATEWAY, free_port())
     yield command
@@ -52,7 +53,8 @@ def _run_on_a_terminal(command: Command, *arguments: str) -> tuple[int, str]:
         except OSError:  # the command has closed its side
             os.close(ours)
 
-    environment = command.environment | {"TERM": "xterm-256color", "COLUMNS": "200", "DEMO_EXIT": "1"}
+    settings = {"TERM": "xterm-256color", "COLUMNS": "200", "DEMO_EXIT": "1", "ZOOM_CLIENT_ID": "the-real-one"}
+    environment = command.environment | settings
     process = subprocess.Popen([_COMMAND, *arguments], env=environment, stdin=theirs, stdout=theirs)
     os.close(theirs)
     watcher = Thread(target=watch)
@@ -62,10 +64,16 @@ def _run_on_a_terminal(command: Command, *arguments: str) -> tuple[int, str]:
     return code, _ANSI.sub("", drawn.decode(errors="replace"))
 
 
-@pytest.mark.timeout(300)  # everything is started, on whatever machine this is
-def test_the_demo_imports_shows_transcript_event_and_duplicate_and_stops(command: Command) -> None:
+@pytest.fixture(scope="module")
+def told(command: Command) -> str:
+    """What one whole demo draws."""
     code, told = _run_on_a_terminal(command, "demo")
     assert code == 0, told
+    return told
+
+
+@pytest.mark.timeout(300)  # everything is started, on whatever machine this is
+def test_the_demo_imports_shows_transcript_event_and_duplicate_and_stops(command: Command, told: str) -> None:
     recording = re.search(r"standup.m4a ━+ 100% \S+ imported, recording ([\w-]+)", told)
     assert recording, told
     assert "The page is ready" in told
@@ -80,6 +88,45 @@ def test_the_demo_imports_shows_transcript_event_and_duplicate_and_stops(command
     secrets = json.loads((command.home / "secrets.json").read_text()).values()
     for secret in (json.loads(credentials.read_text())["token"], *secrets):
         assert secret not in told
+
+
+def test_the_demo_connects_fathom_and_zoom_and_their_calls_come_in_with_a_bar_for_each(told: str) -> None:
+    for source in ("Fathom", "Zoom"):
+        assert re.search(rf"{source}: maya@\S+ is connected", told), told
+    assert re.search(r"Fathom +━+\S* \S+ \d+ of 21 calls: \d+ imported", told)
+    assert re.search(r"Fathom +━+ \S+ 21 of 21 calls: 20 imported, 1 failed", told)
+    assert re.search(r"Zoom +━+ \S+ 10 of 10 calls: 10 imported", told)
+    assert "Zoom answered 503 once." in told
+
+
+def test_the_demo_shows_a_failure_in_a_sentence_and_its_retry(told: str) -> None:
+    shown = re.search(r"A failure, and its retry(.*)A new call, by webhook", told, re.DOTALL)
+    assert shown
+    assert "Allow it there, then retry. (source_forbidden)" in shown[1]
+    title = re.search(r"All others came in\.\s+(.+?)\r?\n", shown[1])
+    assert title
+    assert re.search(r"Fathom +━+ \S+ 21 of 21 calls: 21 imported", shown[1])
+    assert re.search(rf"{re.escape(title[1].strip())}: imported, recording [\w-]+", shown[1])
+
+
+def test_the_demo_shows_the_row_and_the_event_of_a_call_that_a_webhook_brought(told: str) -> None:
+    shown = re.search(r"A new call, by webhook(.*)Syncing both again", told, re.DOTALL)
+    assert shown
+    assert "recording.completed and recording.transcript_completed" in shown[1]
+    assert "Elena Petrova: Perfect. Tuesday morning suits all of us." in shown[1]
+    row = re.search(r"  id +([\w-]{36})", shown[1])
+    assert row
+    assert f"ce_id            recording.created:{row[1]}" in shown[1]
+
+
+def test_the_demo_finds_nothing_new_the_second_time_and_lets_go_of_the_accounts(told: str) -> None:
+    shown = re.search(r"Syncing both again(.*)The app is running", told, re.DOTALL)
+    assert shown
+    for source in ("Fathom", "Zoom"):
+        assert re.search(rf"{source} +━+ \S+ nothing new", shown[1])
+    assert "Nothing new. Every call was known by its id" in shown[1]
+    assert "Fathom and Zoom are disconnected. Their 32 calls stay in the library." in shown[1]
+    assert re.search(r"sandbox: stopped.*the stack has stopped", told, re.DOTALL)
 
 
 @pytest.mark.parametrize("words", [("import", "call.mp3"), ("tail", "import.audio")])

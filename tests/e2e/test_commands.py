@@ -80,6 +80,7 @@ def test_beside_a_running_stack_the_demo_says_what_is_there_and_leaves_it_runnin
     assert f"standup.m4a: duplicate, recording {imported['standup.m4a']['recording_id']}" in shown.stdout
     assert "The page is ready" in shown.stdout
     assert "ce_type          callvault.recording.created.v1" in shown.stdout
+    assert "They are left out, because this stack runs without the sandbox" in shown.stdout
     assert live.process("kafka")["state"] == "ready"
 
 

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from callvault.gateway import Job
+from callvault.progress import describe as describe_activity
 from callvault.terminal import clean
-from pipeline_contracts import JobProgress
+from pipeline_contracts import ImportActivity, JobProgress
 
 _LINE_SECONDS = 1.0
 
@@ -28,6 +29,9 @@ class JobDisplay(Protocol):
 
     def going(self, name: str, job: Counters) -> None:
         """It stands so now."""
+
+    def doing(self, name: str, activity: ImportActivity) -> None:
+        """What is done with one of its calls, where that takes a while."""
 
     def ended(self, name: str, job: Job) -> None:
         """Nothing more will happen to it."""
@@ -59,7 +63,7 @@ class JobBars(AbstractContextManager["JobBars"]):
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[told]}", markup=False),
+            TextColumn("{task.fields[told]} {task.fields[doing]}", markup=False),
             console=console,
         )
 
@@ -77,14 +81,18 @@ class JobBars(AbstractContextManager["JobBars"]):
             done, total = done, total + 1  # full only when it has ended: more may be found
         self._progress.update(self._task(name), completed=done, total=total, told=describe(job))
 
+    def doing(self, name: str, activity: ImportActivity) -> None:
+        """Beside the counters."""
+        self._progress.update(self._task(name), doing=f"({describe_activity(activity)})")
+
     def ended(self, name: str, job: Job) -> None:
         """A full bar."""
         total = job.found or 1
-        self._progress.update(self._task(name), completed=total, total=total, told=describe(job))
+        self._progress.update(self._task(name), completed=total, total=total, told=describe(job), doing="")
 
     def _task(self, name: str) -> TaskID:
         if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(clean(name), total=None, told="")
+            self._tasks[name] = self._progress.add_task(clean(name), total=None, told="", doing="")
         return self._tasks[name]
 
 
@@ -94,6 +102,7 @@ class JobLines(AbstractContextManager["JobLines"]):
     def __init__(self, console: Console) -> None:
         self._console = console
         self._last: dict[str, tuple[str, float]] = {}
+        self._doing: dict[str, str] = {}
 
     def __exit__(self, *_: object) -> None:
         return None
@@ -106,6 +115,12 @@ class JobLines(AbstractContextManager["JobLines"]):
         if is_open and describe(job) != said and now - when >= _LINE_SECONDS:
             self._last[name] = (describe(job), now)
             self._console.print(f"{clean(name)}: {describe(job)}")
+
+    def doing(self, name: str, activity: ImportActivity) -> None:
+        """Say it once."""
+        if self._doing.get(name) != activity.doing:
+            self._doing[name] = activity.doing
+            self._console.print(f"{clean(name)}: {activity.doing} one")
 
     def ended(self, name: str, job: Job) -> None:
         """Say how it stands now."""

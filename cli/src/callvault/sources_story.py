@@ -15,7 +15,7 @@ from callvault.job_display import make_job_display
 from callvault.narrator import Narrator
 from callvault.sandbox_admin import NEW_CALL, SandboxAdmin
 from callvault.terminal import local_time, short_duration
-from pipeline_contracts import JobProgress
+from pipeline_contracts import ImportActivity, JobProgress
 
 SOURCES = ("fathom", "zoom")
 _CONNECTOR_SECONDS = 30.0
@@ -36,6 +36,7 @@ class SourcesStory:
         self._gateway = gateway
         self._sandbox = sandbox
         self._accounts: dict[str, Account] = {}  # by the source's name
+        self._transcribed: set[str] = set()
 
     async def tell(self) -> None:
         """All of it."""
@@ -99,6 +100,8 @@ class SourcesStory:
         answers = await self._sandbox.answers()
         if answers.get("zoom.meeting 503"):
             self._narrator.say("Zoom answered 503 once. The connector waited a moment and asked again.")
+        if self._transcribed:
+            self._narrator.say("One call has no transcript at Zoom: its sound was transcribed here.")
         recordings = await self._gateway.recordings(_LIBRARY)
         recordings.sort(key=lambda row: str(row["recording_start_time"]), reverse=True)
         self._narrator.say(f"The library has {len(recordings)} calls now. The latest:")
@@ -177,9 +180,14 @@ class SourcesStory:
             def going(progress: JobProgress) -> None:
                 display.going(names[str(progress.job_id)], progress)
 
+            def doing(activity: ImportActivity) -> None:
+                display.doing(names[str(activity.job_id)], activity)
+                if activity.doing == "transcribing":
+                    self._transcribed.add(str(activity.item_id))
+
             def over(job: Job) -> None:
                 display.ended(names[job.id], job)
                 ended.append(job)
 
-            await follow(self._gateway, list(names), on_progress=going, on_ended=over)
+            await follow(self._gateway, list(names), on_progress=going, on_activity=doing, on_ended=over)
         return ended

@@ -9,9 +9,10 @@ import typer
 from callvault.access import find_access
 from callvault.errors import CallvaultError
 from callvault.following import follow
-from callvault.gateway import Gateway, Job, open_gateway
+from callvault.gateway import Account, Gateway, Job, open_gateway
 from callvault.home import Home
-from callvault.terminal import print_json
+from callvault.job_display import make_job_display
+from callvault.terminal import console, print_json
 
 _DAY_OR_TIME = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
@@ -48,22 +49,38 @@ def sync(
 
 async def _sync(which: str | None, window: dict[str, str], *, wait: bool) -> list[Job]:
     async with open_gateway(await find_access(Home.from_environment())) as gateway:
-        jobs = {}
+        jobs, names = {}, {}
         for account in await _accounts(gateway, which):
-            job, _ = await gateway.sync(account, window)
+            job, _ = await gateway.sync(account.id, window)
             jobs[job.id] = job
-        if wait:
-            ended: list[Job] = []
-            await follow(gateway, list(jobs), on_activity=lambda _: None, on_ended=ended.append)
-            return ended
-        return list(jobs.values())
+            names[job.id] = f"{account.source_app} {account.email or account.id}"
+        return await _watch(gateway, names) if wait else list(jobs.values())
 
 
-async def _accounts(gateway: Gateway, which: str | None) -> list[str]:
+async def _watch(gateway: Gateway, names: dict[str, str]) -> list[Job]:
+    """Stay until all have ended, with how far they are on standard error."""
+    ended: list[Job] = []
+    with make_job_display(console(stderr=True)) as display:
+
+        def over(job: Job) -> None:
+            display.ended(names[job.id], job)
+            ended.append(job)
+
+        await follow(
+            gateway,
+            list(names),
+            on_progress=lambda job: display.going(names[str(job.job_id)], job),
+            on_activity=lambda activity: display.doing(names[str(activity.job_id)], activity),
+            on_ended=over,
+        )
+    return ended
+
+
+async def _accounts(gateway: Gateway, which: str | None) -> list[Account]:
     """Raises `nothing_to_sync`."""
     accounts = [account for source in await gateway.sources() for account in source.accounts]
     found = [
-        account.id
+        account
         for account in accounts
         if account.id == which or (which in (None, account.source_app) and account.status == "active")
     ]

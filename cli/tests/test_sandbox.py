@@ -1,0 +1,73 @@
+"""The sandbox as one more process of a stack, and who is told of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from callvault.embedded.postgres import Postgres
+from callvault.home import Home
+from callvault.sandboxed import sandbox_address
+from callvault.spawn import created
+
+from .command import Command
+
+_STEADY = Path(__file__).parent / "steady" / "steady-service" / "src" / "steady_service" / "__main__.py"
+_NAMES = ("fathom-connector", "unheard-connector", "steady-service")
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    """Two connectors, of a source that the sandbox plays and of one that it does not, and another service."""
+    folder = tmp_path_factory.mktemp("with-sandbox")
+    for name in _NAMES:
+        package = folder / "services" / name / "src" / name.replace("-", "_")
+        package.mkdir(parents=True)
+        shutil.copy(_STEADY, package / "__main__.py")
+    yield (command := Command(folder / "home", folder / "services", {"FATHOM_CLIENT_ID": "the-real-one"}))
+    command.run("down")
+    Postgres(command.home).remove()
+
+
+def environment_of(process: dict[str, Any]) -> dict[str, str]:
+    return psutil.Process(process["pid"]).environ()
+
+
+def test_with_the_sandbox_only_the_connectors_that_it_plays_for_are_led_there(command: Command) -> None:
+    started = command.run("up", "--detach", "--sandbox")
+    assert started.returncode == 0, started.stderr
+    processes = command.processes()
+    assert set(processes) == {"kafka", "postgres", "sandbox", *_NAMES}
+    address = sandbox_address(Home(command.home))
+    assert address
+    assert httpx.get(f"{address}/admin/state").json()["meetings"]["fathom"] > 20
+
+    fathom = environment_of(processes["fathom-connector"])
+    assert fathom["FATHOM_API_URL"] == f"{address}/fathom/external/v1"
+    assert (fathom["FATHOM_CLIENT_ID"], fathom["ALLOW_PRIVATE_ADDRESSES"]) == ("sandbox-client", "true")
+    assert not any(name.startswith("ZOOM_") for name in fathom)
+    for name in ("unheard-connector", "steady-service"):
+        told = environment_of(processes[name])
+        assert address not in str(told)
+        assert "ALLOW_PRIVATE_ADDRESSES" not in told
+    assert not any("DATABASE_URL" in name or "KEYS" in name for name in environment_of(processes["sandbox"]))
+
+    stopped = command.run("down")
+    assert stopped.returncode == 0, stopped.stderr
+    assert all(created(process["pid"]) is None for process in processes.values())
+
+
+def test_without_being_asked_for_the_sandbox_does_not_run(command: Command) -> None:
+    started = command.run("up", "--detach")
+    assert started.returncode == 0, started.stderr
+    assert set(command.processes()) == {"kafka", "postgres", *_NAMES}
+    assert sandbox_address(Home(command.home)) is None
+    fathom = environment_of(command.processes()["fathom-connector"])
+    assert fathom["FATHOM_CLIENT_ID"] == "the-real-one"
+    assert "FATHOM_API_URL" not in fathom
