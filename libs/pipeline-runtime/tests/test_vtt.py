@@ -45,12 +45,14 @@ def test_a_colon_in_speech_is_no_speaker() -> None:
         "Really? Yes: really.",
         "See https://example.com or come at 10:30.",
         "Note: nobody knows.",
+        "Point 6: let us see.",
     ) == [
         ("Jane Doe", "Remember this: we ship on Friday."),
         (None, "So the plan is: wait."),
         (None, "Really? Yes: really."),
         (None, "See https://example.com or come at 10:30."),
         (None, "Note: nobody knows."),
+        (None, "Point 6: let us see."),
     ]
 
 

@@ -52,8 +52,9 @@ def _prefix(text: str) -> str | None:
 
 
 def _is_like_a_name(words: str) -> bool:
-    """Two words or more, none of them in small letters: somebody who speaks once."""
-    return len(words.split()) > 1 and not any(word[0].islower() for word in words.split())
+    """Two words or more that begin with a letter, none with a small one: somebody who speaks once."""
+    letters = [word[0] for word in words.split() if word[0].isalpha()]
+    return len(letters) > 1 and not any(letter.islower() for letter in letters)
 
 
 def _seconds(clock: Sequence[str | None]) -> float:
