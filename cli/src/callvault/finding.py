@@ -23,10 +23,16 @@ class Service:
 
 def find_services() -> list[Service]:
     """All services: of CALLVAULT_SERVICES_DIR, else of the repository, else the installed ones."""
+    folder = services_folder()
+    found = _in_folder(folder) if folder else _installed()
+    return sorted(found, key=lambda service: service.name)
+
+
+def services_folder() -> Path | None:
+    """CALLVAULT_SERVICES_DIR, else the repository's; None where there is no such folder."""
     named = os.environ.get("CALLVAULT_SERVICES_DIR")
     folder = Path(named) if named else Path(__file__).parents[3] / "services"
-    found = _in_folder(folder.absolute()) if folder.is_dir() else _installed()
-    return sorted(found, key=lambda service: service.name)
+    return folder.absolute() if folder.is_dir() else None
 
 
 def _in_folder(folder: Path) -> Iterator[Service]:

@@ -29,6 +29,8 @@ _COMMANDS = {
     "user": "user:app",
     "keys": "keys:app",
     "migrate": "migrate:migrate",
+    "new-connector": "new_connector:new_connector",
+    "connector": "connector:app",
     "setup": "setup:setup",
     "doctor": "doctor:doctor",
 }

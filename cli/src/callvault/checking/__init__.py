@@ -1,0 +1,1 @@
+"""`callvault connector check`: ready-made cases, on real servers and a stand-in for the provider."""

@@ -1,0 +1,1 @@
+"""`callvault new-connector`: a folder to begin with."""
