@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
+import structlog
 from pydantic import ValidationError
 from sqlalchemy import text
 
@@ -34,6 +36,7 @@ LARGEST_DOWNLOAD = 4 * 1024**3
 _CHUNK = 1024 * 1024
 GONE = Skipped("deleted", "The source no longer has this call.")
 
+log = structlog.get_logger()
 _NOTICE = text("SELECT body FROM webhook_inbox WHERE id = :inbox AND body IS NOT NULL")
 
 
@@ -54,12 +57,19 @@ async def _fetched(kit: Kit, task: Task, folder: Path) -> Encoded:
     except NotFound:
         found = GONE
     except (ValidationError, KeyError, TypeError, ValueError) as error:
+        log.warning("item.unreadable", error=type(error).__name__, where=_place(error))
         raise Transient(SOURCE_UNREADABLE) from error
     if isinstance(found, Record):
         return kit.messages.record(task, item, found)
     if isinstance(found, Audio):
         return kit.messages.audio(task, item, found, await _stored(kit, task, http, found))
     return kit.messages.skipped(task, found)
+
+
+def _place(error: Exception) -> str:
+    """File and line, for whoever mends a connector; not what could not be read: that may be a transcript."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
 async def _item(kit: Kit, task: Task) -> Item:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 
 from pipeline_contracts import Segment
 
@@ -13,8 +14,8 @@ def read_subtitles(rows: Iterable[tuple[float, float, str]]) -> list[Segment]:
     Each ends where the next one begins, at the latest.
     """
     said = sorted((start, seconds, words) for start, seconds, text in rows if (words := " ".join(text.split())))
-    nexts = [start for start, *_ in said[1:]] + [float("inf")]
+    follow = [*(start for start, *_ in said), inf][1:]
     return [
         Segment(start=start, end=min(start + max(0.0, seconds), following), text=words)
-        for (start, seconds, words), following in zip(said, nexts, strict=True)
+        for (start, seconds, words), following in zip(said, follow, strict=True)
     ]
