@@ -19,7 +19,7 @@ help: ## print this list
 
 setup: $(DONE)/runtime $(DONE)/packages $(DONE)/kafka ## set up what the stack needs: Python packages, Kafka
 
-setup-dev: $(DONE)/dev $(DONE)/packages $(DONE)/kafka ## the same, with the tools for tests and checks
+setup-dev: $(DONE)/dev $(DONE)/packages $(DONE)/kafka $(DONE)/prometheus ## the same, with the tools for tests and checks
 
 demo: setup ## import a real recording, show its transcript and its event, serve until Ctrl-C
 	@$(BIN)/callvault demo
@@ -87,3 +87,7 @@ $(DONE)/packages: $(PACKAGES:%=%/pyproject.toml) $(DONE)/uv | $(if $(filter setu
 $(DONE)/kafka: cli/src/callvault/embedded/kafka-jars.txt $(DONE)/packages
 	@$(BIN)/callvault setup
 	@touch $@
+
+# Where it cannot be had all else is set up, and the one test that wants it fails and says so.
+$(DONE)/prometheus: requirements/prometheus.sh $(DONE)/venv
+	@if sh requirements/prometheus.sh; then touch $@; fi

@@ -84,8 +84,8 @@ MAY_NOT = {
     "callvault_recorder": [
         "SELECT password_hash FROM users", "SELECT email FROM users", "SELECT * FROM users",
         "UPDATE users SET plan = 'unlimited'",
-        *on("api_tokens uploads import_sources connect_attempts source_credentials webhook_secrets webhook_inbox",
-            *EVERYTHING),
+        *on("api_tokens uploads connect_attempts source_credentials webhook_secrets webhook_inbox", *EVERYTHING),
+        *on("import_sources", *EVERYTHING[1:], "SELECT user_id FROM {0}", "UPDATE {0} SET status = 'active'"),
         "UPDATE recordings SET title = 'x'", "DELETE FROM recordings", "DELETE FROM vault_entries",
         "DELETE FROM sync_jobs", "DELETE FROM sync_job_items", "DELETE FROM import_usage",
         "INSERT INTO sync_jobs (id, owner_user_id, source_app, trigger) "

@@ -81,6 +81,27 @@ async def test_calls_are_counted_by_source_and_by_how_they_stand(
     assert timedelta(hours=1) <= timedelta(seconds=oldest) < timedelta(hours=2)
 
 
+async def test_what_its_user_has_paused_may_be_open_for_long(
+    stack: Stack, connection: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    name, ada, account = source(), await stack.person(), uuid4()
+    job = await stack.job(ada, ["one"], source=name)
+    await stack.owner.execute(
+        "INSERT INTO import_sources (id, user_id, source_app, provider_account_id, status) VALUES ($1, $2, $3, 'ada', 'active')",
+        account, ada.id, name,
+    )  # fmt: skip
+    await stack.owner.execute("UPDATE sync_jobs SET account_id = $1 WHERE id = $2", account, job)
+    await stack.owner.execute("UPDATE sync_job_items SET opened_at = now() - interval '1 hour'")
+
+    async def oldest(status: str) -> float | None:
+        await stack.owner.execute("UPDATE import_sources SET status = $1", status)
+        await Census(settings_for(stack)).count(connection, ANY_TIME)
+        return shown("callvault_oldest_open_seconds", source=name)
+
+    assert await oldest("paused") == 0
+    assert (await oldest("active") or 0) >= 3600
+
+
 async def test_users_are_as_many_as_the_board_can_bear(
     stack: Stack, connection: asyncpg.Connection[asyncpg.Record]
 ) -> None:

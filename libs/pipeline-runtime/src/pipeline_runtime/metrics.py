@@ -45,7 +45,9 @@ AUDIO_SECONDS = Counter("callvault_audio_seconds_total", "Seconds of audio trans
 RECONCILED = Counter("callvault_reconciled_total", "What the reconciler had to mend", ["what"])
 JOBS_OPEN = Gauge("callvault_jobs_open", "Jobs that have not ended", ["source"])
 OLDEST_OPEN_SECONDS = Gauge(
-    "callvault_oldest_open_seconds", "How long the call has been open that waits longest", ["source"]
+    "callvault_oldest_open_seconds",
+    "How long the call has been open that waits longest; not those of paused accounts",
+    ["source"],
 )
 LEDGER_ITEMS = Gauge(
     "callvault_ledger_items", "Calls in jobs of the last 24 hours, by how they stand now", ["source", "status"]

@@ -20,11 +20,11 @@ LOCK: Final = 0x43656E73  # any number that nobody else locks
 USERS: Final = 10
 STATUSES: Final = ("found", "imported", "duplicate", "failed", "skipped", "open")
 
-# A job that was reopened is as old as what is open in it.
+# A job that was reopened is as old as what is open in it. What a user has paused may wait as long as it likes.
 COUNT_OPEN = """
-SELECT j.source_app, count(*) AS jobs,
-    extract(epoch FROM now() - min(coalesce(i.since, j.created_at)))::float8 AS oldest
-FROM sync_jobs j LEFT JOIN LATERAL (
+SELECT j.source_app, count(*) AS jobs, coalesce(extract(epoch FROM now() - min(coalesce(i.since, j.created_at))
+    FILTER (WHERE s.id IS NULL OR s.status = 'active')), 0)::float8 AS oldest
+FROM sync_jobs j LEFT JOIN import_sources s ON s.id = j.account_id LEFT JOIN LATERAL (
     SELECT min(opened_at) AS since FROM sync_job_items WHERE job_id = j.id AND status = 'found') i ON true
 WHERE j.ended_at IS NULL GROUP BY 1
 """
