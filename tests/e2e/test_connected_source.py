@@ -1,7 +1,8 @@
-"""A user connects Fathom in the browser, and from then on calls arrive by themselves: over the whole stack."""
+"""A user connects Fathom or Zoom in the browser, and from then on calls arrive by themselves: over the whole stack."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,12 +16,16 @@ from tests.support.sources import ADDRESSES, CLIENT, World, sandbox_address
 
 __all__ = ["sandbox_address"]
 WORLD = f"e2e-{uuid4().hex[:8]}"
+ZOOM_SECRET = f"zoom-{uuid4().hex}"
 
 
 @contextmanager
 def stack_with(base: str, folder: Any) -> Iterator[Live]:
-    settings = {f"FATHOM_{name}_URL": base + path for name, path in ADDRESSES["fathom"].items()}
-    settings |= {"FATHOM_CLIENT_ID": CLIENT["client_id"], "FATHOM_CLIENT_SECRET": CLIENT["client_secret"]}
+    settings = {"ZOOM_WEBHOOK_SECRET": ZOOM_SECRET}
+    for source in ("fathom", "zoom"):
+        prefix = source.upper()
+        settings |= {f"{prefix}_{name}_URL": base + path for name, path in ADDRESSES[source].items()}
+        settings |= {f"{prefix}_{name.upper()}": value for name, value in CLIENT.items()}
     with live_stack(folder, ALLOW_PRIVATE_ADDRESSES="true", **settings) as running:
         yield running
 
@@ -35,7 +40,8 @@ def connected(sandbox_address: str, tmp_path_factory: pytest.TempPathFactory) ->
 async def world(sandbox_address: str) -> AsyncIterator[World]:
     async with httpx.AsyncClient(timeout=30) as http:
         made = World(f"{sandbox_address}/w/{WORLD}", http)
-        await made.admin("settings", fathom={"limits": False, "webhook_scale": 0.01})
+        quick = {"limits": False, "webhook_scale": 0.01}
+        await made.admin("settings", fathom=quick, zoom=quick)
         yield made
 
 
@@ -46,37 +52,37 @@ async def _hang_up(connected: Live) -> AsyncIterator[None]:
     await connected.hang_up()
 
 
-async def card_of(caller: Caller) -> dict[str, Any]:
-    return dict((await caller.http.get("/api/sources/fathom")).json())
+async def card_of(caller: Caller, source: str = "fathom") -> dict[str, Any]:
+    return dict((await caller.http.get(f"/api/sources/{source}")).json())
 
 
-async def connect(caller: Caller, user: str) -> dict[str, Any]:
+async def connect(caller: Caller, user: str, source: str = "fathom") -> dict[str, Any]:
     """Through the consent page and back, with the cookies of one browser; answers the account."""
 
     async def begun() -> httpx.Response | None:
-        answer = await caller.http.post("/api/sources/fathom/connect", json={})
+        answer = await caller.http.post(f"/api/sources/{source}/connect", json={})
         return answer if answer.status_code == 202 else None
 
     url = (await eventually(begun, within=60)).json()["authorize_url"]
     consent = await caller.http.get(f"{url}&sandbox_consent=accept&sandbox_user={user}")
     back = await caller.http.get(consent.headers["location"])
-    assert back.headers["location"].endswith("/?connected=fathom")
+    assert back.headers["location"].endswith(f"/?connected={source}")
 
     async def synced() -> dict[str, Any] | None:
-        accounts = (await card_of(caller))["accounts"]
+        accounts = (await card_of(caller, source))["accounts"]
         is_over = accounts and accounts[0]["job"] and accounts[0]["job"]["ended_at"]
         return dict(accounts[0]) if is_over and accounts[0]["webhook"]["state"] == "pushed" else None
 
     return await eventually(synced, within=90, every=0.2)
 
 
-async def count(caller: Caller) -> int:
-    return int((await card_of(caller))["count"])
+async def count(caller: Caller, source: str = "fathom") -> int:
+    return int((await card_of(caller, source))["count"])
 
 
-async def reaches(caller: Caller, wanted: int) -> None:
+async def reaches(caller: Caller, wanted: int, source: str = "fathom") -> None:
     async def there() -> bool:
-        return await count(caller) == wanted
+        return await count(caller, source) == wanted
 
     await eventually(there, within=60, every=0.2)
 
@@ -137,3 +143,113 @@ async def test_disconnecting_keeps_the_calls_and_takes_the_webhook_away(connecte
     answer = await caller.http.post(f"/webhooks/fathom/{account['id']}", content=b"{}")
     assert answer.status_code == 404
     assert await world.calls("fathom.webhook_delete") >= 1
+
+
+async def zoom_endpoint(connected: Live, world: World) -> dict[str, Any]:
+    """Enter our address at Zoom's, which challenges it at once."""
+    url = f"{connected.url}/webhooks/zoom"
+    return dict(await world.admin("zoom/webhook", url=url, secret_token=ZOOM_SECRET))
+
+
+async def zoom_call(world: World, host: str, title: str, **more: Any) -> dict[str, Any]:
+    made = await world.admin("meetings", source="zoom", host=host, title=title, **more)
+    return dict(made["meetings"][0])
+
+
+async def titles(caller: Caller) -> list[str]:
+    return [one["title"] for one in (await caller.http.get("/api/recordings")).json()["recordings"]]
+
+
+async def test_connecting_zoom_imports_by_itself_with_transcripts_and_without(
+    connected: Live, world: World
+) -> None:
+    """Of one call Zoom never makes a transcript: our own engine hears it."""
+    caller = await connected.sign_up()
+    account = await connect(caller, "tom", "zoom")
+    listed = (await world.look("meetings", source="zoom", host="tom"))["meetings"]
+    assert [one["transcript"] for one in listed].count("never") == 1
+    assert (account["status"], account["count"], account["job"]["imported"]) == (
+        "active",
+        len(listed),
+        len(listed),
+    )
+    assert set(await titles(caller)) == {one["title"] for one in listed}
+    assert len(await connected.created(caller.id)) == len(listed)
+    told = [json.loads(one.value) for one in await connected.events("import.progress")]
+    mine = [one for one in told if one["job_id"] == account["job"]["id"]]
+    last = max(mine, key=lambda one: one["version"])
+    assert (last["status"], last["found"], last["open"]) == ("completed", len(listed), 0)
+    again = (await caller.http.post(f"/api/accounts/{account['id']}/sync")).json()["job"]
+    assert (await caller.job(again["id"]))["found"] == 0
+    await connected.assert_books_balance(caller.id)
+
+
+async def test_zooms_challenge_is_answered_and_a_pushed_call_comes_when_its_transcript_is_there(
+    connected: Live, world: World
+) -> None:
+    caller = await connected.sign_up()
+    before = (await connect(caller, "maya", "zoom"))["count"]
+    assert (await zoom_endpoint(connected, world))["valid"] is True
+    assert (await world.admin("zoom/challenge"))["valid"] is True
+    await zoom_call(world, "maya", "Pushed by Zoom", transcript_after=2, webhooks=True)
+    await reaches(caller, before + 1, "zoom")
+    assert (await titles(caller))[0] == "Pushed by Zoom"
+    sent = [one for one in (await world.look("webhooks"))["webhooks"] if one["source"] == "zoom"]
+    assert [one["event"] for one in sent] == ["recording.completed", "recording.transcript_completed"]
+    jobs = await connected.rows(
+        "SELECT trigger, imported, skipped FROM sync_jobs WHERE owner_user_id = $1 AND trigger = 'webhook' "
+        "ORDER BY created_at", caller.id,
+    )  # fmt: skip
+    assert [(job["imported"], job["skipped"]) for job in jobs] == [(0, 1), (1, 0)]
+    await connected.assert_books_balance(caller.id)
+
+
+async def test_zooms_deliveries_are_verified_and_taken_once(connected: Live, world: World) -> None:
+    caller = await connected.sign_up()
+    before = (await connect(caller, "petra", "zoom"))["count"]
+    await zoom_endpoint(connected, world)
+    made = await zoom_call(world, "petra", "Signed", listed=False)
+    statuses = {}
+    for signature in ("bad", "stale", "future", "malformed", "missing"):
+        sent = await world.admin("webhooks/send", meeting=made["uuid"], signature=signature, retry=False)
+        statuses[signature] = [one["status"] for one in sent["webhooks"][0]["attempts"]]
+    assert set(map(tuple, statuses.values())) == {(401,)}
+    for signature in ("good", "ms"):  # Zoom's time may be in milliseconds
+        sent = await world.admin(
+            "webhooks/send", meeting=made["uuid"], signature=signature, copies=2, retry=False
+        )
+        assert {one["status"] for one in sent["webhooks"][0]["attempts"]} == {204}
+    await reaches(caller, before + 1, "zoom")
+    assert (await titles(caller)).count("Signed") == 1
+
+
+async def test_what_zoom_could_not_deliver_comes_with_its_retry(connected: Live, world: World) -> None:
+    """Its first retry is five minutes later, here three seconds."""
+    caller = await connected.sign_up()
+    before = (await connect(caller, "ines", "zoom"))["count"]
+    await zoom_endpoint(connected, world)
+    made = await zoom_call(world, "ines", "After a restart", listed=False)
+    gateway = connected.process("ingest-gateway")["pid"]
+    await connected.kill("ingest-gateway")
+    sent = await world.admin("webhooks/send", meeting=made["uuid"])
+    assert sent["webhooks"][0]["attempts"][0]["status"] != 204
+    await connected.back("ingest-gateway", gateway)
+    await reaches(caller, before + 1, "zoom")
+
+
+async def test_whoever_removes_the_app_at_zoom_is_disconnected_here_and_keeps_the_calls(
+    connected: Live, world: World
+) -> None:
+    caller = await connected.sign_up()
+    account = await connect(caller, "ines", "zoom")
+    await zoom_endpoint(connected, world)
+    await world.admin("zoom/deauthorize", user="ines")
+
+    async def is_over() -> bool:
+        (row,) = (await card_of(caller, "zoom"))["accounts"]
+        return bool(row["status"] == "disconnected")
+
+    await eventually(is_over, within=60, every=0.2)
+    assert await count(caller, "zoom") == account["count"] > 0
+    answer = await caller.http.get(f"/api/accounts/{account['id']}")
+    assert "withdrawn" in json.dumps(answer.json())
