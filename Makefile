@@ -21,7 +21,7 @@ setup: $(DONE)/runtime $(DONE)/packages $(DONE)/kafka ## set up what the stack n
 
 setup-dev: $(DONE)/dev $(DONE)/packages $(DONE)/kafka $(DONE)/prometheus ## the same, with the tools for tests and checks
 
-demo: setup ## import a real recording, show its transcript and its event, serve until Ctrl-C
+demo: setup ## import a recording, connect Fathom and Zoom (played here), show it all, serve until Ctrl-C
 	@$(BIN)/callvault demo
 
 up: setup ## start the whole stack and serve until Ctrl-C

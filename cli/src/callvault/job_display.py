@@ -102,7 +102,7 @@ class JobLines(AbstractContextManager["JobLines"]):
     def __init__(self, console: Console) -> None:
         self._console = console
         self._last: dict[str, tuple[str, float]] = {}
-        self._doing: dict[str, str] = {}
+        self._listening: set[str] = set()
 
     def __exit__(self, *_: object) -> None:
         return None
@@ -117,10 +117,10 @@ class JobLines(AbstractContextManager["JobLines"]):
             self._console.print(f"{clean(name)}: {describe(job)}")
 
     def doing(self, name: str, activity: ImportActivity) -> None:
-        """Say it once."""
-        if self._doing.get(name) != activity.doing:
-            self._doing[name] = activity.doing
-            self._console.print(f"{clean(name)}: {activity.doing} one")
+        """Say once that sound is transcribed: all else is over soon."""
+        if activity.doing == "transcribing" and name not in self._listening:
+            self._listening.add(name)
+            self._console.print(f"{clean(name)}: transcribing the sound of a call")
 
     def ended(self, name: str, job: Job) -> None:
         """Say how it stands now."""
