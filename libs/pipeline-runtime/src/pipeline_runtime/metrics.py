@@ -104,3 +104,11 @@ LISTED = Counter(
 WEBHOOKS = Counter(
     "callvault_webhooks_total", "Webhooks, by what became of them for each account", ["source", "outcome"]
 )
+
+
+def begin_source(source: str) -> None:
+    """Begin at 0 what alerts watch: a counter that appears with its first event has not grown, to Prometheus."""
+    for why in ("told", "spent"):
+        SOURCE_BLOCKED.labels(source, why)
+    for outcome in ("renewed", "refused", "busy", "lost"):
+        TOKEN_REFRESHES.labels(source, outcome)

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingest_gateway.manifests import Manifests
-from ingest_gateway.problems import DATABASE_AWAY
+from ingest_gateway.problems import DATABASE_AWAY, INVALID_SIGNATURE
 from ingest_gateway.queries import census as queries
 from pipeline_runtime import metrics
 
@@ -53,5 +53,6 @@ class Census:
         for source, manifest in known.items():
             metrics.SOURCE_RUNNING.labels(source).set(self._manifests.is_running(source))
             if manifest.webhook:
+                metrics.DELIVERIES.labels(source, INVALID_SIGNATURE.code)  # 0 before the first
                 metrics.WEBHOOKS_HELD.labels(source).set(held.get(source, 0))
                 metrics.WEBHOOK_OLDEST_SECONDS.labels(source).set(unseen.get(source, 0))

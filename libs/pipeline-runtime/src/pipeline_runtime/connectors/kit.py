@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from pipeline_runtime import metrics
 from pipeline_runtime.connectors.access import Access, Anonymous, HandedIn, Stored
 from pipeline_runtime.connectors.accounts import Accounts
 from pipeline_runtime.connectors.addresses import make_client
@@ -90,6 +91,7 @@ class Kit:
 def make_kit(connector: Connector, settings: KitSettings, source: SourceSettings) -> Kit:
     """Build the parts; nothing is started. Raises ValueError for a key ring that is none."""
     manifest, messages, times = connector.manifest, Messages(connector.manifest.source), times_of(settings)
+    metrics.begin_source(manifest.source)
     pool = settings.connector_workers + 6
     engine = make_engine(source.database_url, app=messages.service, pool_size=pool)
     publisher = Publisher(settings, app=messages.service)
