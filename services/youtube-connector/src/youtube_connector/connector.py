@@ -73,7 +73,7 @@ async def fetch(http: kit.Http, item: kit.Item) -> kit.Fetched:
         return kit.Record(segments, None, title, started_at, seconds, metadata)
     problem = meaning(found, str(status.get("reason")))
     if problem.code == BLOCKED.code:
-        await http.budgets.block("captions", http.account, 20.0)  # seconds that nobody asks
+        await http.budgets.pause("captions", http.account, 20.0)
     if problem.code not in (NO_CAPTIONS.code, WITHHELD.code) or not http.options["transcribe_missing"]:
         raise problem
     assert http.folder is not None

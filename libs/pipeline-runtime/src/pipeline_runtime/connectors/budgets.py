@@ -58,6 +58,7 @@ class Budgets:
     def __init__(self, engine: AsyncEngine, manifest: Manifest, factor: float = 1.0) -> None:
         self._engine = engine
         self._source = manifest.source
+        self._factor = factor
         self._known = {
             budget.bucket: replace(budget, calls=budget.calls * factor) for budget in manifest.budgets
         }
@@ -74,6 +75,10 @@ class Budgets:
         values = self._place(budget, account) | {"wait": timedelta(seconds=wait), "capacity": _capacity(budget)}
         async with self._engine.begin() as connection:
             await connection.execute(_BLOCK, values)
+
+    async def pause(self, bucket: str, account: UUID | None, wait: float) -> None:
+        """Nobody asks for a while, by our own wish; for less long where we may ask more than is published."""
+        await self.block(bucket, account, wait / self._factor)
 
     async def _debit(self, budget: Budget, account: UUID | None, *, live: bool) -> None:
         waited = 0.0
