@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from callvault.embedded.kafka import Kafka
 from callvault.embedded.postgres import Postgres
+from callvault.finding import connector_sources
 from pipeline_runtime.migrate import make_connector_role, make_role
 from pipeline_runtime.settings import DatabaseUrl
 
@@ -27,7 +28,7 @@ ROLE_VARIABLES = {
     "callvault_transcriber": "TRANSCRIBER_DATABASE_URL",
 }
 
-CONNECTORS = ("fathom", "zoom", "youtube", "sample")
+CONNECTORS = (*connector_sources(), "sample")
 """The sources whose connectors' roles are made for the tests."""
 
 
