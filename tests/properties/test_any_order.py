@@ -1,0 +1,73 @@
+"""Whatever comes late, twice, in another order or not at all: the end is that of the plain order.
+
+PROPERTY_EXAMPLES=500 tries that many stories, other ones each time; without it, the same few.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from pipeline_contracts import RECORDING_CREATED
+from tests.properties.outcome import outcome_of
+from tests.properties.pipeline import Pipeline
+from tests.properties.provider import BAD, GOOD, TEAMS, Call
+from tests.properties.story import Step, Story
+
+EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "0"))
+"""0: the few of every run."""
+FEW = 14
+OFTEN = ("deliver", "deliver", "deliver many", "list", "page", "page", "fetch", "fetch", "push")
+SELDOM = ("repeat", "lose", "stop listing", "retry", "sync", "reconcile", "schedule", "time")
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(max(180, EXAMPLES * 20)),
+]  # fmt: skip
+
+fates = st.sampled_from((*GOOD, *GOOD, *BAD))
+teams = st.sampled_from((TEAMS, TEAMS[:1], TEAMS[1:]))
+worlds = st.lists(st.tuples(fates, teams), min_size=2, max_size=5).map(
+    lambda drawn: [Call(str(number), fate, whose) for number, (fate, whose) in enumerate(drawn)]
+)
+steps = st.tuples(st.sampled_from(OFTEN + SELDOM), st.integers(0, 59))
+stories = st.lists(st.lists(steps, min_size=1, max_size=2), min_size=12, max_size=60)
+
+
+async def told(pipeline: Pipeline, calls: Sequence[Call], happens: Sequence[Sequence[Step]]) -> dict[str, Any]:
+    """What a story comes to, once everything was delivered."""
+    story = await Story.begin(pipeline, calls)
+    for together in happens:
+        await story.go(together)
+    await story.settle()
+    return await outcome_of(story)
+
+
+async def test_what_came_twice_and_late_is_announced_once(pipeline: Pipeline) -> None:
+    calls = [Call(str(number), "plain", TEAMS) for number in range(4)]
+    late: list[list[Step]] = [
+        [("push", 0), ("push", 1)], [("deliver many", 0)], [("fetch", 0), ("fetch", 0)], [("repeat", 0), ("repeat", 1)],
+        [("deliver many", 1), ("repeat", 0)], [("list", 0)], [("page", 0), ("deliver", 0)], [("deliver many", 1)],
+    ]  # fmt: skip
+    library = await told(pipeline, calls, late)
+    assert [len(recordings) for recordings, _ in library.values()] == [4, 4]
+    await pipeline.recorder.drain()
+    messages = await pipeline.stack.messages(RECORDING_CREATED.name, at_least=8)
+    assert Counter(dict(one.headers)["ce_id"].decode() for one in messages) == pipeline.announced
+
+
+@settings(
+    max_examples=EXAMPLES or FEW, derandomize=not EXAMPLES, database=None, deadline=None, print_blob=bool(EXAMPLES),
+    suppress_health_check=list(HealthCheck), phases=(Phase.generate, Phase.shrink) if EXAMPLES else (Phase.generate,),
+)  # fmt: skip
+@given(calls=worlds, happens=stories)
+async def test_the_tables_end_the_same_in_any_order(
+    pipeline: Pipeline, calls: list[Call], happens: list[list[Step]]
+) -> None:
+    plain = await told(pipeline, calls, ())
+    assert await told(pipeline, calls, happens) == plain
