@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
+from tests.support.board import Query, alert_queries, board, panel_queries
 
 from ingest_gateway.settings import GatewaySettings
 from pipeline_runtime import metrics
@@ -43,7 +44,6 @@ OWN_DATABASES = {
 }
 ENGINE_SECRETS = {"OPENAI_API_KEY", "TRANSCRIBER_API_KEY"}
 INVENTED = "acme-notes-connector"
-METRIC = re.compile(r"\bcallvault_\w+")
 LABELS = re.compile(r"\b(?:by|on) \(([^)]*)\)|(\w+)=~?\"")
 FROM_SCRAPES = {"job", "instance", "le"}
 
@@ -223,35 +223,26 @@ def series() -> dict[str, set[str]]:
     return found
 
 
-def board() -> dict[str, Any]:
-    read: dict[str, Any] = json.loads((DEPLOY / "grafana" / "dashboards" / "import-progress.json").read_text())
-    return read
-
-
-def queries() -> Iterator[tuple[str, str]]:
-    """Every expression of the board and of the alerts, with where it stands."""
-    for panel in board()["panels"]:
-        yield from ((panel["title"], target["expr"]) for target in panel.get("targets", []))
-    for group in yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"]:
-        yield from ((rule["alert"], rule["expr"]) for rule in group["rules"])
+def queries() -> list[Query]:
+    """Every expression of the board and of the alerts."""
+    return [*panel_queries(), *alert_queries()]
 
 
 def test_every_metric_of_the_board_and_the_alerts_is_one_that_services_show() -> None:
-    for place, query in queries():
-        named = set(METRIC.findall(query))
-        assert named <= set(series()), place
-        assert named or "up" in query, place
+    for query in queries():
+        assert query.metrics <= set(series()), query.place
+        assert query.metrics or "up" in query.expression, query.place
 
 
 def test_every_label_that_is_grouped_or_filtered_by_is_one_of_its_metric() -> None:
-    for place, query in queries():
-        known = set().union(*(series()[name] for name in METRIC.findall(query)), FROM_SCRAPES)
-        for listed, filtered in LABELS.findall(query):
-            assert {*listed.replace(" ", "").split(","), filtered} - {""} <= known, place
+    for query in queries():
+        known = set().union(*(series()[name] for name in query.metrics), FROM_SCRAPES)
+        for listed, filtered in LABELS.findall(query.expression):
+            assert {*listed.replace(" ", "").split(","), filtered} - {""} <= known, query.place
 
 
 def test_every_metric_is_on_the_board() -> None:
-    shown = " ".join(query for _, query in queries())
+    shown = " ".join(query.expression for query in panel_queries())
     assert [name for name in series() if name.removesuffix("_sum").removesuffix("_count") not in shown] == []
 
 

@@ -107,8 +107,10 @@ WEBHOOKS = Counter(
 
 
 def begin_source(source: str) -> None:
-    """Begin at 0 what alerts watch: a counter that appears with its first event has not grown, to Prometheus."""
+    """Begin at 0 what alerts watch: to Prometheus, a counter that comes with its first event has not grown."""
     for why in ("told", "spent"):
         SOURCE_BLOCKED.labels(source, why)
     for outcome in ("renewed", "refused", "busy", "lost"):
         TOKEN_REFRESHES.labels(source, outcome)
+    for outcome in ("resolved", "held", "replayed", "ignored", "unknown"):
+        WEBHOOKS.labels(source, outcome)
