@@ -173,3 +173,33 @@ async def test_a_listing_that_nobody_works_on_is_asked_for_again_unless_it_was_s
     [request] = await asked(stack)
     assert (request["job_id"], request["window_from"]) == (str(job), "2026-01-01T00:00:00Z")
     assert not await reconciler.round()
+
+
+async def test_an_item_that_was_to_be_looked_at_again_is_asked_for_again_where_the_request_got_lost(
+    stack: Stack, reconciler: Reconciler
+) -> None:
+    ada, item_id = await stack.person(), uuid4()
+    job, _ = await listed(stack, ada, ended=False)
+    await stack.owner.execute(
+        "UPDATE sync_jobs SET trigger = 'retry', request = $1, created_at = now() - interval '2 minutes'",
+        json.dumps({"revisit": str(item_id)}),
+    )
+    assert await reconciler.round() == {"relisted": 1}
+    [request] = await asked(stack)
+    assert (request["job_id"], request["trigger"]) == (str(job), "retry")
+    assert request["item_ids"] == [str(item_id)]
+
+
+async def test_what_failed_in_a_job_that_was_stopped_is_not_tried_again_by_itself(
+    stack: Stack, reconciler: Reconciler
+) -> None:
+    job, items = await listed(stack, await stack.person(), "call")
+    await stack.owner.execute(
+        "UPDATE sync_job_items SET status = 'failed', code = 'source_unavailable', ended_at = now(), "
+        "first_failed_at = now(), retryable = true, retry_at = now()"
+    )
+    await stack.owner.execute("UPDATE sync_jobs SET failed = 1, cancel_requested_at = now()")
+    await reconciler.round()
+    assert await asked(stack) == []
+    assert (await item(stack, items["call"]))["retry_at"] is None
+    assert (await stack.books(job))["status"] == "cancelled"

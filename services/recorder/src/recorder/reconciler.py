@@ -36,7 +36,9 @@ WHERE i.status = 'found' ORDER BY 1, 2, 3 LIMIT 500
 """
 
 FIND_DUE = """
-SELECT id FROM sync_job_items WHERE status = 'failed' AND retry_at <= now() ORDER BY id LIMIT 500
+SELECT i.id, j.cancel_requested_at IS NOT NULL AS stopped
+FROM sync_job_items i JOIN sync_jobs j ON j.id = i.job_id
+WHERE i.status = 'failed' AND i.retry_at <= now() ORDER BY i.id LIMIT 500
 """
 
 REOPEN = """
@@ -135,12 +137,13 @@ class Reconciler:
         return +mended, await books.say()
 
     async def _reopen_due(self, connection: Connection, books: Books) -> list[UUID]:
-        due = [row["id"] for row in await connection.fetch(FIND_DUE)]
+        due = await connection.fetch(FIND_DUE)
         if not due:
             return []
-        rows = await connection.fetch(REOPEN, due)
+        stopped = [row["id"] for row in due if row["stopped"]]  # by the user, who alone may begin again
+        rows = await connection.fetch(REOPEN, [row["id"] for row in due if not row["stopped"]])
         full = [row["id"] for row in rows if row["outcome"] == "quota_exceeded"]
-        await connection.execute(NOT_AGAIN_BY_ITSELF, full)
+        await connection.execute(NOT_AGAIN_BY_ITSELF, full + stopped)
         for row in rows:
             if row["outcome"] == "found" and row["ticket"]:
                 books.emit(ticket_of(row))

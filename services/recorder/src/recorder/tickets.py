@@ -10,12 +10,13 @@ from pipeline_contracts import About, Encoded, Envelope, FetchRequested, encode
 from recorder import announce
 from recorder.statements import SOURCE
 
-# Listings that nobody works on: what asked for them got lost.
+# Listings that nobody works on, and items that nobody has looked at again: what asked for them got lost.
 RELIST = """
 WITH idle AS (
     SELECT j.id FROM sync_jobs j
     WHERE j.ended_at IS NULL AND j.discovery_ended_at IS NULL AND j.cancel_requested_at IS NULL
-      AND (j.account_id IS NOT NULL AND j.trigger IN ('connect', 'manual', 'schedule') OR j.request ? 'links')
+      AND (j.account_id IS NOT NULL AND j.trigger IN ('connect', 'manual', 'schedule')
+           OR j.request ?| '{links,revisit}')
       AND coalesce(j.ticketed_at, j.created_at) < now() - $1::interval
       AND NOT EXISTS (SELECT FROM tasks t WHERE t.job_id = j.id AND t.item_id IS NULL)
     ORDER BY j.id LIMIT 500
@@ -45,6 +46,8 @@ def listing_of(row: asyncpg.Record) -> Encoded:
     """A job's listing; the job's row says what was asked for."""
     request = json.loads(row["request"] or "{}")
     known = {name: request[name] for name in ("window_from", "window_to", "links") if request.get(name)}
+    if "revisit" in request:
+        known["item_ids"] = (request["revisit"],)
     message = FetchRequested.model_validate(
         {"job_id": row["id"], "account_id": row["account_id"], "trigger": row["trigger"], **known}
     )

@@ -46,6 +46,14 @@ _FORGET = (
     text("UPDATE import_sources SET webhook_id = NULL, webhook_note = NULL, next_sync_at = NULL "
          "WHERE id = :account"),
 )  # fmt: skip
+_UNREGISTER = text("""
+UPDATE import_sources SET webhook_id = NULL, webhook_note = NULL
+WHERE id = :account AND webhook_id = :webhook RETURNING id
+""")
+_STILL_GONE = text("""
+SELECT true FROM source_credentials c JOIN import_sources s ON s.id = c.account_id
+WHERE c.account_id = :account AND c.generation = :generation AND s.status = 'disconnected'
+""")
 
 log = structlog.get_logger()
 
@@ -71,10 +79,13 @@ async def _tell_provider(kit: Kit, row: Any) -> bool:
     try:
         if row.webhook_id and connector.remove_webhook:
             await connector.remove_webhook(http, row.webhook_id)
+            await _forget_webhook(kit, row.account_id, row.webhook_id)
+        if not await _is_still_gone(kit, row):
+            return False
         if connector.revoke:
             await connector.revoke(http)
         elif kit.endpoint:
-            await _revoke(kit, row.account_id)
+            await _revoke(kit, row.account_id, row.generation)
     except ReconnectNeeded:
         return True
     except ItemProblem as problem:
@@ -86,11 +97,25 @@ async def _tell_provider(kit: Kit, row: Any) -> bool:
     return True
 
 
-async def _revoke(kit: Kit, account: UUID) -> None:
+async def _forget_webhook(kit: Kit, account: UUID, webhook: str) -> None:
+    """At once: who connects again before all is told is to have a new one, and not the removed one's id."""
+    async with kit.engine.begin() as connection:
+        if await connection.scalar(_UNREGISTER, {"account": account, "webhook": webhook}):
+            await connection.execute(_FORGET[0], {"account": account})
+
+
+async def _is_still_gone(kit: Kit, row: Any) -> bool:
+    """False where it was connected again meanwhile: the consent is a new one, and stays."""
+    async with kit.engine.connect() as connection:
+        values = {"account": row.account_id, "generation": row.generation}
+        return bool(await connection.scalar(_STILL_GONE, values))
+
+
+async def _revoke(kit: Kit, account: UUID, generation: int) -> None:
     """By the provider's own address, where it has one; with a token that is alive, or it would not count."""
     assert kit.endpoint is not None
     found = await kit.refresher.current(account)
-    if "access_token" in found.secret:
+    if found.generation == generation and "access_token" in found.secret:
         await kit.endpoint.revoke(str(found.secret["access_token"]))
 
 

@@ -6,6 +6,7 @@ that a connection makes (source, credentials, first job) is one transaction; an 
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pipeline_runtime import tasks
@@ -22,9 +24,12 @@ from pipeline_runtime.connectors.kit import Kit
 from pipeline_runtime.connectors.refreshing import ReconnectNeeded
 from pipeline_runtime.connectors.tokens import AnswerLost, GrantRefused, TokensBusy
 from pipeline_runtime.connectors.values import Account
+from pipeline_runtime.database import is_away
 from pipeline_runtime.failures import ItemProblem, Transient
 
 LEASE = timedelta(seconds=60)
+TRIES = 5
+_PAUSE = 1.0
 REFUSED = "credentials_refused"
 UNREACHABLE = "source_unavailable"
 
@@ -100,7 +105,7 @@ async def connect_next(kit: Kit) -> bool:
     with structlog.contextvars.bound_contextvars(attempt=str(attempt.id)):
         try:
             secret = await _secret(kit, attempt)
-            await _connected(kit, attempt, secret, await _account(kit, secret))
+            await _keep(kit, attempt, secret, await _account(kit, secret))
             log.info("source.connected")
         except ConnectFailed as failed:
             log.warning("source.not_connected", reason=failed.reason)
@@ -147,6 +152,20 @@ async def _account(kit: Kit, secret: dict[str, Any]) -> Account:
     except Exception:
         log.exception("account.unreadable")
         raise ConnectFailed("source_unreadable") from None
+
+
+async def _keep(kit: Kit, attempt: Any, secret: dict[str, Any], account: Account) -> None:
+    """The code is spent: what came for it is stored, though the database be away, or a lock be fought for."""
+    tries = 0
+    while True:
+        try:
+            return await _connected(kit, attempt, secret, account)
+        except (SQLAlchemyError, OSError) as error:
+            tries += not is_away(error)
+            if tries >= TRIES:
+                raise
+            log.warning("source.not_stored", error=type(error).__name__)
+        await asyncio.sleep(_PAUSE)
 
 
 async def _connected(kit: Kit, attempt: Any, secret: dict[str, Any], account: Account) -> None:

@@ -54,13 +54,13 @@ async def _fetched(kit: Kit, task: Task, folder: Path) -> Encoded:
     http = replace(http, folder=folder)
     try:
         found = await kit.connector.fetch(http, item)
+        if isinstance(found, Record):
+            return kit.messages.record(task, item, found)
     except NotFound:
         found = GONE
     except (ValidationError, KeyError, TypeError, ValueError) as error:
         log.warning("item.unreadable", error=type(error).__name__, where=_place(error))
         raise Transient(SOURCE_UNREADABLE) from error
-    if isinstance(found, Record):
-        return kit.messages.record(task, item, found)
     if isinstance(found, Audio):
         return kit.messages.audio(task, item, found, await _stored(kit, task, http, found))
     return kit.messages.skipped(task, found)

@@ -81,7 +81,10 @@ async def resolve_forgotten(kit: Kit) -> None:
     async with kit.engine.connect() as connection:
         found = list(await connection.scalars(_FORGOTTEN))
     for inbox in found:
-        await resolve(kit, inbox)
+        try:
+            await resolve(kit, inbox)
+        except Exception:
+            log.exception("webhook.not_resolved", inbox=str(inbox))  # the others are seen to
 
 
 def _read(kit: Kit, body: bytes) -> Notice:

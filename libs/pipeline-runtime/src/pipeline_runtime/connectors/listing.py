@@ -34,8 +34,12 @@ UPDATE sync_jobs SET discovery_ended_at = coalesce(discovery_ended_at, now()), c
     started_at = coalesce(started_at, now()), version = version + 1
 WHERE id = :job
 """)
+# A webhook that could not be registered, or whose registration was cut off, is tried again after each sync.
 _SYNCED = text("""
 UPDATE import_sources SET last_sync_at = now(),
+    webhook_note = CASE WHEN webhook_note = 'not_registered'
+                          OR webhook_note = 'registering' AND last_sync_at IS NOT NULL
+                        THEN NULL ELSE webhook_note END,
     synced_through = CASE WHEN CAST(:through AS timestamptz) IS NULL THEN synced_through
                           ELSE greatest(synced_through, CAST(:through AS timestamptz)) END
 WHERE id = :account

@@ -31,7 +31,7 @@ from pipeline_contracts import (
 from pipeline_runtime import traces
 from pipeline_runtime.connectors.settings import SourceSettings
 from pipeline_runtime.connectors.values import Audio, Item, Manifest, NotReady, Record, Skipped
-from pipeline_runtime.failures import TRANSCRIPT_TOO_LARGE, ItemProblem
+from pipeline_runtime.failures import RECONNECT_NEEDED, TRANSCRIPT_TOO_LARGE, ItemProblem
 from pipeline_runtime.tasks import Task
 
 CANCELLED = "The import was stopped before this call was fetched."
@@ -163,6 +163,16 @@ class Messages:
         )
         about = About(row.job_id, row.id, row.attempt)
         return self._encoded(message, row.owner_user_id, f"{row.id}.{row.attempt}.cancelled", about)
+
+    def out_of_reach(self, row: Any) -> Encoded:
+        """An item that was opened again while its account is disconnected: connecting again opens it, too."""
+        problem = RECONNECT_NEEDED
+        message = ItemFailed(
+            job_id=row.job_id, item_id=row.id, attempt=row.attempt, code=problem.code,
+            message=problem.sentence, retryable=problem.retryable,
+        )  # fmt: skip
+        about = About(row.job_id, row.id, row.attempt)
+        return self._encoded(message, row.owner_user_id, f"{row.id}.{row.attempt}.failed", about)
 
     def waiting(self, task: Task, until: datetime) -> Encoded:
         """Nothing happens for a while."""

@@ -176,6 +176,7 @@ class Refresher:
         if is_final is None:  # another one is there already
             return await self._find(spent.account)
         if is_final:
+            await self._release(spent)  # the next one is told the same, and need not wait for the lease's end
             raise ReconnectNeeded
         wait = self._times.refresh_lease + timedelta(seconds=0.5)
         raise Transient(SOURCE_UNAVAILABLE, retry_after=wait.total_seconds())

@@ -23,16 +23,22 @@ from pipeline_runtime.connectors.admission import LIVE, Place, Stopped
 from pipeline_runtime.connectors.connecting import add_listing
 from pipeline_runtime.connectors.kit import Kit
 from pipeline_runtime.connectors.values import Item
+from pipeline_runtime.outbox import Transaction
 
 _ITEMS = text("""
 SELECT i.id, i.job_id, i.owner_user_id, i.account_id, i.status, i.attempt, i.ticket, s.generation,
-    s.options, j.cancel_requested_at
+    s.options, s.status AS account_status
 FROM sync_job_items i JOIN sync_jobs j ON j.id = i.job_id LEFT JOIN import_sources s ON s.id = i.account_id
 WHERE i.id = ANY(:items) AND i.ticket IS NOT NULL ORDER BY i.id
 """)
 _JOB = text("""
 INSERT INTO sync_jobs (id, owner_user_id, source_app, account_id, trigger)
 VALUES (:id, :user, :source, :account, 'retry') ON CONFLICT (id) DO NOTHING
+""")
+# A job that was made to look again, where there is nothing to look at any longer.
+_END = text("""
+UPDATE sync_jobs SET discovery_ended_at = now(), version = version + 1
+WHERE id = :job AND request ? 'revisit' AND discovery_ended_at IS NULL RETURNING owner_user_id
 """)
 
 log = structlog.get_logger()
@@ -74,13 +80,24 @@ class Tickets:
         try:
             async with self._kit.relay.transaction() as transaction:
                 for row in await transaction.connection.execute(_ITEMS, {"items": list(items)}):
-                    if row.status == "found":
+                    if row.status == "found" and row.account_status == "disconnected":
+                        transaction.emit(self._kit.messages.out_of_reach(row))
+                    elif row.status == "found":
                         await self._fetch_again(transaction.connection, row)
                     elif row.status == "skipped" and job != row.job_id:
                         owner = await self._look_again(transaction.connection, job, row)
                         transaction.emit(self._kit.messages.discovery_ended(owner, row.owner_user_id))
+                await self._end_empty(transaction, job)
         except Stopped:
             log.info("ticket.too_late", items=len(items))
+            async with self._kit.relay.transaction() as transaction:
+                await self._end_empty(transaction, job)
+
+    async def _end_empty(self, transaction: Transaction, job: UUID | None) -> None:
+        """Or the job would stay open for ever, with nothing in it."""
+        owner = await transaction.connection.scalar(_END, {"job": job})
+        if job is not None and owner is not None:
+            transaction.emit(self._kit.messages.discovery_ended(job, owner))
 
     async def _fetch_again(self, connection: AsyncConnection, row: Any) -> None:
         await tasks.add(

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from pipeline_contracts import ConnectMethod, ConnectorOption, Segment, WebhookScheme
 from pipeline_contracts.messages import ExternalId, Title
@@ -100,10 +101,35 @@ class Item(BaseModel):
     refusal: tuple[str, str] | None = None
     notice: dict[str, Any] | None = Field(default=None, exclude=True)
 
+    @field_validator("external_id")
+    @classmethod
+    def _is_storable(cls, value: str) -> str:
+        if "\x00" in value:
+            raise ValueError("an id with a NUL in it")
+        return value
+
+    @field_validator("title", "payload", mode="before")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        """As PostgreSQL takes it: one row that it refuses would hold up all others of its page."""
+        return _without_nul(value)
+
     @classmethod
     def of_link(cls, link: str, code: str, sentence: str) -> Item:
         """A link that leads to no call: it fails with that code and sentence, and no other with it."""
         return cls(external_id=link[:512], title=link[:1000], refusal=(code, sentence))
+
+
+def _without_nul(value: Any) -> Any:
+    """JSON without NUL and without numbers that are none. Raises ValueError for half a character."""
+    if isinstance(value, str):
+        value.encode()
+        return value.replace("\x00", "")
+    if isinstance(value, Mapping):
+        return {_without_nul(name): _without_nul(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nul(inner) for inner in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 @dataclass(frozen=True)
