@@ -92,6 +92,7 @@ async def test_once_a_day_the_last_days_are_gone_through(gateway: Gateway) -> No
         next_sync_at=ago(minutes=1),
         created_at=ago(days=9),
         checked_at=ago(hours=25),
+        last_sync_at=ago(hours=1),
     )
     await rounds(gateway)
     [request] = await told(source)
@@ -102,6 +103,21 @@ async def test_once_a_day_the_last_days_are_gone_through(gateway: Gateway) -> No
     assert json.loads(job["request"])["check"] is True
     checked = await gateway.stack.owner.fetchval("SELECT checked_at FROM import_sources WHERE id = $1", account)
     assert datetime.now(UTC) - checked < timedelta(minutes=5)
+
+
+async def test_an_account_that_was_away_for_days_catches_up_from_its_cursor_and_not_from_some_days_ago(
+    gateway: Gateway,
+) -> None:
+    source = await source_of(gateway)
+    await source.account(
+        await gateway.stack.person(),
+        next_sync_at=ago(minutes=1),
+        created_at=ago(days=30),
+        last_sync_at=ago(days=10),
+    )
+    await rounds(gateway)
+    [request] = await told(source)
+    assert request.window_from is None
 
 
 async def skipped_item(gateway: Gateway, person: Person, source: Source, account: UUID, call: str) -> UUID:
@@ -168,14 +184,18 @@ async def test_what_grows_old_is_expired_erased_and_forgotten(gateway: Gateway) 
             "INSERT INTO connect_attempts (id, user_id, source_app, method, secret_sealed, expires_at, created_at) "
             "VALUES ($1, $2, $3, 'oauth2', 'x', $4, $5)", one, person.id, source.name, expired, made,
         )  # fmt: skip
-    boxes = {name: uuid4() for name in ("ended", "open", "held", "stored", "old")}
+    boxes = {name: uuid4() for name in ("ended", "open", "held", "half_held", "replayed", "stored", "old")}
     for name, inbox in boxes.items():
-        state = {"held": "held", "stored": "stored"}.get(name, "resolved")
+        state = {"held": "held", "replayed": "held", "stored": "stored"}.get(name, "resolved")
         await owner.execute(
             "INSERT INTO webhook_inbox (id, source_app, delivery_id, state, body, received_at) "
             "VALUES ($1, $2, $3, $4, 'x', $5)",
             inbox, source.name, name, state, ago(days=31 if name == "old" else 1),
         )  # fmt: skip
+    for name in ("held", "half_held"):  # of several accounts that a delivery is for, one may be paused
+        await owner.execute(
+            "INSERT INTO webhook_held (inbox_id, account_id) VALUES ($1, $2)", boxes[name], account
+        )
     await owner.execute(
         "INSERT INTO sync_jobs (id, owner_user_id, source_app, account_id, trigger) VALUES ($1, $2, $3, $4, 'webhook')",
         running, person.id, source.name, account,
@@ -190,6 +210,6 @@ async def test_what_grows_old_is_expired_erased_and_forgotten(gateway: Gateway) 
     )
 
     assert {row["delivery_id"]: row["has_body"] for row in rows} == {
-        "ended": False, "open": True, "held": True, "stored": True,
+        "ended": False, "open": True, "held": True, "half_held": True, "replayed": False, "stored": True,
     }  # fmt: skip
     assert [tuple(row) for row in attempts] == [(attempt, "expired", None)]

@@ -15,7 +15,8 @@ AT_ONCE = 50
 
 _DUE = text("""
 SELECT id, user_id, source_app, options,
-    coalesce(checked_at, created_at) < now() - interval '1 day' AS wants_check
+    coalesce(checked_at, created_at) < now() - interval '1 day'
+        AND coalesce(last_sync_at > now() - interval '3 days', false) AS wants_check
 FROM import_sources
 WHERE status = 'active' AND coalesce(next_sync_at, created_at) <= now()
   AND source_app = ANY(CAST(:sources AS text[]))
@@ -57,7 +58,8 @@ WHERE status IN ('started', 'submitted') AND expires_at < now()
 _DROP_ATTEMPTS = text("DELETE FROM connect_attempts WHERE created_at < now() - interval '7 days'")
 _ERASE = text("""
 UPDATE webhook_inbox w SET body = NULL
-WHERE w.has_body AND w.state IN ('resolved', 'unknown') AND w.received_at < now() - interval '10 minutes'
+WHERE w.has_body AND w.state <> 'stored' AND w.received_at < now() - interval '10 minutes'
+  AND NOT EXISTS (SELECT FROM webhook_held h WHERE h.inbox_id = w.id)
   AND w.id::text NOT IN (SELECT i.ticket ->> 'inbox_id' FROM sync_job_items i
                          WHERE i.status = 'found' AND i.ticket ? 'inbox_id')
 """)
@@ -65,7 +67,10 @@ _DROP_DELIVERIES = text("DELETE FROM webhook_inbox WHERE received_at < now() - i
 
 
 async def find_due_accounts(connection: AsyncConnection, *, sources: Iterable[str]) -> list[Row[Any]]:
-    """Accounts whose turn it is, locked. `wants_check`: their last days were not gone through for a day."""
+    """Accounts whose turn it is, locked. `wants_check`: their last days were not gone through for a day.
+
+    One that was away for longer, paused or in error, catches up from its cursor first.
+    """
     return list(await connection.execute(_DUE, {"sources": list(sources), "most": AT_ONCE}))
 
 

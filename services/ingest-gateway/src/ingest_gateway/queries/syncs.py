@@ -22,9 +22,9 @@ _RUNNING = text(f"""
   AND j.trigger IN ('connect', 'manual', 'schedule')
 """)
 _LATEST = text(f"""
-SELECT DISTINCT ON (x.account_id) x.* FROM ({JOB}) x
-WHERE x.account_id = ANY(CAST(:accounts AS uuid[])) AND x.trigger IN ('connect', 'manual', 'schedule')
-ORDER BY x.account_id, x.created_at DESC, x.id
+SELECT x.* FROM unnest(CAST(:accounts AS uuid[])) AS a (id) CROSS JOIN LATERAL (
+    {JOB} WHERE j.account_id = a.id AND j.trigger IN ('connect', 'manual', 'schedule')
+    ORDER BY j.created_at DESC, j.id LIMIT 1) x
 """)
 _CANCEL = text("""
 UPDATE sync_jobs SET cancel_requested_at = coalesce(cancel_requested_at, now())
