@@ -16,8 +16,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def connected(zoom: Source, world: World, user: str = "petra") -> tuple[Person, UUID]:
-    """A person and their account, after its first sync."""
+    """A person and their account, after its first sync. Who connected the same Zoom user before hears nothing more."""
     await world.heal()
+    await zoom.stack.owner.execute(
+        "UPDATE import_sources SET match_keys = '{}' WHERE provider_account_id = $1",
+        (await world.look("state"))["users"][user]["zoom_id"],
+    )
     person = await zoom.stack.person()
     account = await zoom.connect(person, world, user)
     await zoom.ended(await zoom.first_job(account))
