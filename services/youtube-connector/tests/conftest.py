@@ -83,6 +83,18 @@ class Desk:
 
         await eventually(said, within=30)
 
+    async def hands_on(self, job: UUID) -> dict[str, Any]:
+        """The message that gives the job's one sound to the transcriber. There is none here: the job is stopped."""
+
+        async def probe() -> dict[str, Any] | None:
+            rows = [json.loads(row.value) for row in await self.source.stack.messages("import.audio")]
+            return next((row for row in rows if row["job_id"] == str(job)), None)
+
+        message = await eventually(probe, within=30)
+        await self.source.cancel(job)
+        await self.source.ended(job)
+        return message
+
     async def _make(self, job: UUID, trigger: str, request: dict[str, Any]) -> None:
         await self.source.stack.owner.execute(
             "INSERT INTO sync_jobs (id, owner_user_id, source_app, trigger, request) "
