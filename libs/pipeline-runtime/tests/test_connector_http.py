@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from uuid import uuid4
 
+import httpx
 import pytest
 from tests.support.answering import Answering, Reply, answering
 from tests.support.database import MakeEngine
@@ -115,6 +117,41 @@ async def test_the_token_goes_to_no_other_host(http: Http, source: Answering) ->
         assert await http.get(f"{other.url}/straight") == {"ok": True}
         assert [("authorization" in one.headers) for one in other.asked] == [False, False]
     assert source.asked[0].headers["authorization"] == "Bearer the-token"
+
+
+async def test_more_hosts_of_the_source_get_the_token_over_https_alone(http: Http) -> None:
+    with_token: dict[str, bool] = {}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        with_token[str(request.url)] = "authorization" in request.headers
+        return httpx.Response(200, json={})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as network:
+        wider = replace(http, client=network, hosts=("calls.example",))
+        own = ("https://calls.example/a", "https://us02.calls.example/a")
+        others = (
+            "http://calls.example/a", "https://evilcalls.example/a", "https://calls.example.evil.example/a",
+            "https://calls.example@evil.example/a",
+        )  # fmt: skip
+        for url in (*own, *others):
+            await wider.get(url)
+    assert list(with_token.values()) == [True, True, False, False, False, False]
+
+
+async def test_an_authorization_of_a_connector_goes_in_place_of_the_token_and_to_no_other_host(
+    http: Http, source: Answering
+) -> None:
+    headers = {"Authorization": "Bearer for-one-file"}
+    with answering() as other:
+        source.script = [Reply(None, 302, {"Location": f"{other.url}/file"})]
+        assert await http.get("/thing", headers=headers) == {"ok": True}
+        assert "authorization" not in other.asked[0].headers
+    assert source.asked[0].headers["authorization"] == "Bearer for-one-file"
+    source.script = [Reply({}, 401)]
+    with pytest.raises(Transient) as caught:  # the account's own token is as good as before
+        await http.get("/thing", headers=headers)
+    assert caught.value.code == "source_forbidden"
+    assert len(source.asked) == 2
 
 
 async def test_a_circle_of_redirects_ends(http: Http, source: Answering) -> None:
