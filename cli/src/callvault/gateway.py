@@ -199,9 +199,10 @@ class Gateway:
         told = httpx.Response(200, content=answer).json()
         return Job.model_validate(told["job"]), bool(told["was_running"])
 
-    async def import_links(self, links: list[str]) -> dict[str, Any]:
+    async def import_links(self, links: list[str], options: dict[str, bool]) -> dict[str, Any]:
         """The jobs, and the links that were refused."""
-        answer = await self._request("POST", "/api/imports/url", json={"links": links})
+        wish = {"links": links, "options": options}
+        answer = await self._request("POST", "/api/imports/url", json=wish)
         return dict(httpx.Response(200, content=answer).json())
 
     async def failures(self) -> list[dict[str, Any]]:

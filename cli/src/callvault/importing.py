@@ -46,13 +46,20 @@ Report = Callable[[Outcome], None]
 
 
 class Importer:
-    """One run over some files and links. `report` hears of each once, when nothing more is waited for."""
+    """One run over some files and links. `report` hears of each once, when nothing more is waited for.
 
-    def __init__(self, gateway: Gateway, files: Sequence[Given], display: Display, report: Report) -> None:
+    `options` are what is wished for with links, by the names that their sources give.
+    """
+
+    def __init__(
+        self, gateway: Gateway, files: Sequence[Given], display: Display, report: Report,
+        options: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         self._gateway = gateway
         self._files = files
         self._display = display
         self._report = report
+        self._options = dict.fromkeys(options, True)
         self._open: dict[str, int] = {}  # job id to the file's number
 
     async def run(self, *, wait: bool) -> None:
@@ -95,7 +102,7 @@ class Importer:
 
     async def _send_link(self, link: str) -> Outcome:
         try:
-            job = (await self._gateway.import_links([link]))["jobs"][0]
+            job = (await self._gateway.import_links([link], self._options))["jobs"][0]
         except CallvaultError as error:
             return _failed(link, Problem(code=error.code, message=str(error)))
         return Outcome(link, job["job_id"], "queued")

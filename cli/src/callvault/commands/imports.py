@@ -24,6 +24,12 @@ def import_files(
     ],
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Stay until each has its transcript.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    options: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option", metavar="NAME", help="A wish for links, such as transcribe_missing; repeatable."
+        ),
+    ] = None,
 ) -> None:
     """Import recordings from files and links. Exit code 1 if any failed.
 
@@ -31,12 +37,15 @@ def import_files(
     skipped, failed; null while it is open), error (code, message). Progress then goes to standard error.
     """
     given = [one if _LINK.match(one) else Path(one) for one in files]
-    outcomes = asyncio.run(run_import(Home.from_environment(), given, wait=wait, as_json=as_json))
+    home = Home.from_environment()
+    outcomes = asyncio.run(run_import(home, given, wait=wait, as_json=as_json, options=options or ()))
     if any(outcome.result == "failed" for outcome in outcomes):
         raise typer.Exit(1)
 
 
-async def run_import(home: Home, files: Sequence[Given], *, wait: bool, as_json: bool = False) -> list[Outcome]:
+async def run_import(
+    home: Home, files: Sequence[Given], *, wait: bool, as_json: bool = False, options: Sequence[str] = ()
+) -> list[Outcome]:
     """Import them, showing how far it is; answers what became of each, in the order of their ends."""
     outcomes: list[Outcome] = []
 
@@ -48,5 +57,5 @@ async def run_import(home: Home, files: Sequence[Given], *, wait: bool, as_json:
     access = await find_access(home)
     async with open_gateway(access) as gateway:
         with make_display(console(stderr=as_json)) as display:
-            await Importer(gateway, files, display, report).run(wait=wait)
+            await Importer(gateway, files, display, report, options).run(wait=wait)
     return outcomes
