@@ -123,7 +123,7 @@ async def test_more_hosts_of_the_source_get_the_token_over_https_alone(http: Htt
     with_token: dict[str, bool] = {}
 
     def answer(request: httpx.Request) -> httpx.Response:
-        with_token[str(request.url)] = "authorization" in request.headers
+        with_token[str(request.url)] = "the-token" in request.headers.get("authorization", "")
         return httpx.Response(200, json={})
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as network:
