@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -122,18 +123,18 @@ class Stack:
 
     async def admit(self, job: UUID, external_ids: Sequence[str], **more: Any) -> list[asyncpg.Record]:
         """Admit items to a job, as its last page; `more` goes into each item."""
-        import json
-
         items = json.dumps([{"external_id": one, "title": one, **more} for one in external_ids])
         return await self.owner.fetch("SELECT * FROM admit($1, $2, true)", job, items)
 
     async def books(self, job: UUID) -> dict[str, Any]:
         """A job's row, after checking that its counters are those of its items."""
-        row = dict(await self.owner.fetchrow("SELECT * FROM sync_jobs WHERE id = $1", job) or {})
-        counted = await self.owner.fetch(
-            "SELECT status, count(*) AS count FROM sync_job_items WHERE job_id = $1 GROUP BY 1", job
+        found = await self.owner.fetchrow(  # one statement: a result may come in between two
+            "SELECT j.*, (SELECT json_object_agg(c.status, c.count) FROM (SELECT i.status, count(*) AS count "
+            "FROM sync_job_items i WHERE i.job_id = j.id GROUP BY 1) c) AS items FROM sync_jobs j WHERE j.id = $1",
+            job,
         )
-        items = {row["status"]: row["count"] for row in counted}
+        row = dict(found or {})
+        items = json.loads(row.pop("items") or "{}")
         told = {"imported": row["imported"], "duplicate": row["duplicates"], "failed": row["failed"],
                 "skipped": row["skipped"], "found": row["open"]}  # fmt: skip
         assert {status: count for status, count in told.items() if count} == items
