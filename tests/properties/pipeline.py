@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 
 from cryptography.fernet import Fernet
 from pydantic import TypeAdapter
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingest_gateway.manifests import Manifests
@@ -64,6 +65,7 @@ UPDATE import_sources SET next_sync_at = next_sync_at - $1::interval, checked_at
     created_at = created_at - $1::interval, synced_through = synced_through - $1::interval;
 UPDATE webhook_inbox SET received_at = received_at - $1::interval
 """
+_RUN_OUT = text("UPDATE tasks SET lease_until = now() WHERE id = :id")
 _url = TypeAdapter(DatabaseUrl).validate_python
 
 
@@ -103,7 +105,7 @@ class Listing:
 
 @dataclass(repr=False)
 class Pipeline:
-    """All parts, and what is on the road between them."""
+    """All parts, and what is on the road between them. What is `held` comes when all else is over."""
 
     stack: Stack
     provider: Provider
@@ -115,6 +117,7 @@ class Pipeline:
     web: AsyncEngine
     schedule: Schedule
     road: list[Encoded] = field(default_factory=list)
+    held: list[Encoded] = field(default_factory=list)
     announced: Counter[str] = field(default_factory=Counter)
     listings: list[Listing] = field(default_factory=list)
     deliveries: list[str] = field(default_factory=list)
@@ -128,7 +131,7 @@ class Pipeline:
             one.run.cancel()
         await asyncio.gather(*(one.run for one in self.listings), return_exceptions=True)
         await self.stack.owner.execute(_FORGET)
-        for rest in (self.road, self.announced, self.listings, self.deliveries):
+        for rest in (self.road, self.held, self.announced, self.listings, self.deliveries):
             rest.clear()
 
     async def connect(self, person: Person, team: str) -> UUID:
@@ -215,17 +218,23 @@ class Pipeline:
         with suppress(LeaseLost):
             await worker.done(task)
 
-    async def fetch(self, *, dies: str = "") -> bool:
-        """A worker fetches the next call; False where there is none. `dies`: "before" or "after" it has sent."""
+    async def fetch(self, *, stops: str = "") -> bool:
+        """A worker fetches the next call; False where there is none.
+
+        It may stop for longer than its lease: "before" or "after" it has sent what it has fetched.
+        """
         worker = Worker(self.kit.engine, self.kit.fetching)
         task = await worker.claim()
         if task is None:
             return False
-        if dies != "before":
+        if stops != "before":
             self.road.append(await self._fetched(task))
-            if not dies:
-                with suppress(LeaseLost):
-                    await worker.sent(task)
+        if stops:
+            async with self.kit.engine.begin() as connection:
+                await connection.execute(_RUN_OUT, {"id": task.id})
+        else:
+            with suppress(LeaseLost):
+                await worker.sent(task)
         return True
 
     async def _fetched(self, task: Task) -> Encoded:

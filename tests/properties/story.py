@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -15,7 +15,8 @@ from tests.support.stack import Person
 T = TypeVar("T")
 Step = tuple[str, int]
 """What happens, and a number that says to which of those that it may happen to."""
-TIMES = (timedelta(minutes=3), timedelta(minutes=3), timedelta(minutes=70), timedelta(hours=25))
+INSTEAD = ("deliver", "fetch", "page", "list", "push")
+TIMES = (*[timedelta(minutes=3)] * 4, timedelta(minutes=70), timedelta(hours=25))
 ROUNDS = 15
 
 _LEFT = """
@@ -42,8 +43,9 @@ class Story:
         self.people = people
         self._accounts = accounts
         self._looking = asyncio.Lock()
-        self._steps: dict[str, Callable[[int], Awaitable[object]]] = {
-            "deliver": self._deliver, "repeat": self._repeat, "lose": self._lose, "deliver many": self._deliver_many,
+        self._steps: dict[str, Callable[[int], Awaitable[bool]]] = {
+            "deliver": self._deliver, "deliver many": self._deliver_many,
+            "repeat": self._repeat, "hold": self._hold, "lose": self._lose,
             "list": self._list, "page": self._page, "stop listing": self._stop_listing,
             "fetch": self._fetch, "retry": self._retry, "push": self._push, "sync": self._sync,
             "reconcile": self._reconcile, "schedule": self._schedule, "time": self._time,
@@ -78,7 +80,10 @@ class Story:
         await self.pipeline.take_from_outbox()
 
     async def _do(self, kind: str, number: int) -> None:
-        await self._steps[kind](number)
+        """The step, or where there is nothing for it to happen to, the next best one."""
+        for one in (kind, *INSTEAD):
+            if await self._steps[one](number):
+                return
 
     async def settle(self) -> None:
         """All that was delayed comes, and everybody does their work until nothing is left. Raises AssertionError."""
@@ -86,7 +91,10 @@ class Story:
             await self._work_off()
             left = dict(await self.pipeline.stack.owner.fetchrow(_LEFT) or {})
             if not any(left.values()):
-                return
+                if not self.pipeline.held:
+                    return
+                self.pipeline.road, self.pipeline.held = self.pipeline.held, []
+                continue
             await self._retry_all()
             await self.pipeline.pass_time(TIMES[0])
             await self.pipeline.look_after()
@@ -114,72 +122,94 @@ class Story:
             if rows:
                 await self.pipeline.retry(person.id, [row["id"] for row in rows])
 
-    async def _deliver(self, number: int) -> None:
-        for message in _taken(self.pipeline.road, number):
+    async def _deliver(self, number: int) -> bool:
+        message = _take(self.pipeline.road, number)
+        if message:
             await self.pipeline.deliver(message)
+        return message is not None
 
-    async def _repeat(self, number: int) -> None:
-        for message in _picked(self.pipeline.road, number):
+    async def _repeat(self, number: int) -> bool:
+        """Now, once more as its turn comes, and at the very end."""
+        message = _pick(self.pipeline.road, number)
+        if message:
+            self.pipeline.held.append(message)
             await self.pipeline.deliver(message)
+        return message is not None
 
-    async def _lose(self, number: int) -> None:
-        for _ in _taken(self.pipeline.road, number):
-            return
+    async def _hold(self, number: int) -> bool:
+        message = _take(self.pipeline.road, number)
+        if message:
+            self.pipeline.held.append(message)
+        return message is not None
 
-    async def _deliver_many(self, number: int) -> None:
+    async def _lose(self, number: int) -> bool:
+        return _take(self.pipeline.road, number) is not None
+
+    async def _deliver_many(self, number: int) -> bool:
         """Each second one, the latest first, and one of them twice."""
         road = self.pipeline.road
         some = [road.pop(place) for place in range(len(road) - 1, -1, -2)]
-        await self.pipeline.deliver(*some, *_picked(some, number))
+        if some:
+            await self.pipeline.deliver(*some, some[number % len(some)])
+        return bool(some)
 
-    async def _list(self, _: int) -> None:
-        await self.pipeline.begin_listing()
+    async def _list(self, _: int) -> bool:
+        return await self.pipeline.begin_listing()
 
-    async def _page(self, number: int) -> None:
-        for one in _taken(self.pipeline.listings, number):
-            if await one.step():
-                self.pipeline.listings.append(one)
+    async def _page(self, number: int) -> bool:
+        one = _take(self.pipeline.listings, number)
+        if one and await one.step():
+            self.pipeline.listings.append(one)
+        return one is not None
 
-    async def _stop_listing(self, number: int) -> None:
-        for one in _taken(self.pipeline.listings, number):
+    async def _stop_listing(self, number: int) -> bool:
+        one = _take(self.pipeline.listings, number)
+        if one:
             one.run.cancel()
             await asyncio.gather(one.run, return_exceptions=True)
+        return one is not None
 
-    async def _fetch(self, number: int) -> None:
-        await self.pipeline.fetch(dies=("", "", "", "before", "after")[number % 5])
+    async def _fetch(self, number: int) -> bool:
+        return await self.pipeline.fetch(stops=("", "", "after", "after", "before")[number % 5])
 
-    async def _retry(self, number: int) -> None:
+    async def _retry(self, number: int) -> bool:
         async with self._looking:  # the owner has one connection
             failed = await self.pipeline.stack.owner.fetch(_FAILED)
-        for row in _picked(failed, number):
+        row = _pick(failed, number)
+        if row:
             await self.pipeline.retry(row["owner_user_id"], [row["id"]])
+        return row is not None
 
-    async def _push(self, number: int) -> None:
-        for call in _picked(self.pipeline.provider.calls, number):
-            team = call.teams[number % len(call.teams)]
-            await self.pipeline.push(team, call.id, again=number % 4 == 3)
+    async def _push(self, number: int) -> bool:
+        call = _pick(self.pipeline.provider.calls, number)
+        assert call is not None
+        team = call.teams[number // 7 % len(call.teams)]
+        await self.pipeline.push(team, call.id, again=number % 4 == 3)
+        return True
 
-    async def _sync(self, number: int) -> None:
-        for person, account in _picked(self._accounts, number):
-            await self.pipeline.sync(person, account)
+    async def _sync(self, number: int) -> bool:
+        person, account = self._accounts[number % len(self._accounts)]
+        await self.pipeline.sync(person, account)
+        return True
 
-    async def _reconcile(self, _: int) -> None:
+    async def _reconcile(self, _: int) -> bool:
         await self.pipeline.look_after()
+        return True
 
-    async def _schedule(self, _: int) -> None:
+    async def _schedule(self, _: int) -> bool:
         await self.pipeline.look_at_clock()
+        return True
 
-    async def _time(self, number: int) -> None:
+    async def _time(self, number: int) -> bool:
         await self.pipeline.pass_time(TIMES[number % len(TIMES)])
+        return True
 
 
-def _picked(several: Sequence[T], number: int) -> Iterator[T]:
-    """One of them, or none of none."""
-    if several:
-        yield several[number % len(several)]
+def _pick(several: Sequence[T], number: int) -> T | None:
+    """One of them, None of none."""
+    return several[number % len(several)] if several else None
 
 
-def _taken(several: list[T], number: int) -> Iterator[T]:
+def _take(several: list[T], number: int) -> T | None:
     """One of them, which is theirs no longer."""
-    if several:
-        yield several.pop(number % len(several))
+    return several.pop(number % len(several)) if several else None

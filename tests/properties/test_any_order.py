@@ -22,21 +22,34 @@ from tests.properties.story import Step, Story
 
 EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "0"))
 """0: the few of every run."""
-FEW = 14
-OFTEN = ("deliver", "deliver", "deliver many", "list", "page", "page", "fetch", "fetch", "push")
-SELDOM = ("repeat", "lose", "stop listing", "retry", "sync", "reconcile", "schedule", "time")
+FEW = 25
+OFTEN = ("deliver", "fetch", "hold", "page", "time")
+SELDOM = (
+    "deliver many", "list", "lose", "push", "reconcile", "repeat", "retry", "schedule", "stop listing", "sync",
+)  # fmt: skip
 
 pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(max(180, EXAMPLES * 20)),
+    pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(max(600, EXAMPLES * 30)),
 ]  # fmt: skip
 
 fates = st.sampled_from((*GOOD, *GOOD, *BAD))
 teams = st.sampled_from((TEAMS, TEAMS[:1], TEAMS[1:]))
-worlds = st.lists(st.tuples(fates, teams), min_size=2, max_size=5).map(
-    lambda drawn: [Call(str(number), fate, whose) for number, (fate, whose) in enumerate(drawn)]
+drawn_worlds = st.lists(st.tuples(fates, teams), min_size=1, max_size=4).map(
+    lambda drawn: tuple(Call(str(number), fate, whose) for number, (fate, whose) in enumerate(drawn))
 )
-steps = st.tuples(st.sampled_from(OFTEN + SELDOM), st.integers(0, 59))
+few_worlds = st.sampled_from(
+    [
+        (Call("0", "late", TEAMS), Call("1", "stumbles", TEAMS)),
+        (Call("0", "stumbles", TEAMS[:1]), Call("1", "plain", TEAMS), Call("2", "refused", TEAMS)),
+        (Call("0", "late", TEAMS[:1]), Call("1", "late", TEAMS[1:]), Call("2", "deleted", TEAMS)),
+    ]
+)
+steps = st.tuples(st.sampled_from(OFTEN * 2 + SELDOM), st.integers(0, 59))
 stories = st.lists(st.lists(steps, min_size=1, max_size=2), min_size=12, max_size=60)
+
+
+_plain: dict[tuple[Call, ...], dict[str, Any]] = {}
+"""What worlds come to in the plain order."""
 
 
 async def told(pipeline: Pipeline, calls: Sequence[Call], happens: Sequence[Sequence[Step]]) -> dict[str, Any]:
@@ -65,9 +78,10 @@ async def test_what_came_twice_and_late_is_announced_once(pipeline: Pipeline) ->
     max_examples=EXAMPLES or FEW, derandomize=not EXAMPLES, database=None, deadline=None, print_blob=bool(EXAMPLES),
     suppress_health_check=list(HealthCheck), phases=(Phase.generate, Phase.shrink) if EXAMPLES else (Phase.generate,),
 )  # fmt: skip
-@given(calls=worlds, happens=stories)
+@given(calls=drawn_worlds if EXAMPLES else few_worlds, happens=stories)
 async def test_the_tables_end_the_same_in_any_order(
-    pipeline: Pipeline, calls: list[Call], happens: list[list[Step]]
+    pipeline: Pipeline, calls: tuple[Call, ...], happens: list[list[Step]]
 ) -> None:
-    plain = await told(pipeline, calls, ())
-    assert await told(pipeline, calls, happens) == plain
+    if calls not in _plain:
+        _plain[calls] = await told(pipeline, calls, ())
+    assert await told(pipeline, calls, happens) == _plain[calls]
