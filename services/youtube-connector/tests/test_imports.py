@@ -101,13 +101,13 @@ async def test_a_bad_link_or_playlist_stops_none_of_its_neighbours(desk: Desk, w
     )  # fmt: skip
 
 
-async def test_a_playlist_that_is_blocked_for_a_moment_holds_no_video_up_and_is_read_after_all(
+async def test_a_playlist_that_cannot_be_read_for_a_moment_holds_no_video_up_and_is_read_after_all(
     desk: Desk, world: World
 ) -> None:
     await world.admin("youtube/playlist", id="PLshort", videos=[MACHINE])
     await world.admin("settings", youtube={"blocked": "429", "blocked_at": ["playlist"]})
     job = await desk.bring("https://www.youtube.com/playlist?list=PLshort", watch(GOOD))
-    await desk.waits(job, "youtube_blocked")
+    await desk.waits(job, "source_unavailable")
     assert [row["external_id"] for row in await desk.items(job)] == [GOOD]
     await world.admin("settings", youtube={"blocked": "no"})
     assert (await desk.source.ended(job))["imported"] == 2
@@ -120,7 +120,9 @@ async def test_without_captions_the_sound_goes_to_the_transcriber_where_that_was
     message = await desk.hands_on(job)
     assert message["draft"]["external_id"] == SILENT
     assert message["draft"]["title"] == "Bright Harbor: site visit"
-    kept = await asyncio.to_thread(Path(desk.source.folder, "storage/objects", message["audio"]["key"]).read_bytes)
+    kept = await asyncio.to_thread(
+        Path(desk.source.folder, "storage/objects", message["audio"]["key"]).read_bytes
+    )
     sound = (await world.http.get(f"{world.base}/youtube/videoplayback?id={SILENT}")).content
     assert kept == sound
     assert (message["audio"]["content_type"], message["audio"]["size"]) == ("audio/mp4", len(sound))
