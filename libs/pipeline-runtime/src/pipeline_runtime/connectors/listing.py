@@ -25,7 +25,7 @@ from pipeline_runtime.tasks import Task
 
 _BEGIN = text("""
 SELECT j.request, j.cursor, j.trigger, j.created_at, j.owner_user_id, s.synced_through, s.options, s.generation
-FROM sync_jobs j LEFT JOIN import_sources s ON s.id = j.account_id
+FROM sync_jobs j LEFT JOIN import_sources s ON s.id = j.account_id AND s.user_id = j.owner_user_id
 WHERE j.id = :job AND j.discovery_ended_at IS NULL AND j.cancel_requested_at IS NULL
 """)
 _MARK = text("UPDATE sync_jobs SET cursor = CAST(:cursor AS jsonb) WHERE id = :job")

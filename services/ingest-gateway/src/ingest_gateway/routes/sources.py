@@ -135,7 +135,7 @@ async def _connect_by_key(manifest: ConnectorManifest, wish: Connect, caller: Ca
 def _clean_key(key: SecretStr | None) -> str:
     """Without what came along when it was copied. Raises missing_key."""
     text = key.get_secret_value().strip() if key else ""
-    if not text or not text.isprintable():
+    if not text or not (text.isascii() and text.isprintable()):
         raise MISSING_KEY.error()
     return text
 

@@ -71,8 +71,8 @@ async def _receive(request: Request, deps: Deps, source: str, account: UUID | No
 async def _take(
     request: Request, deps: Deps, source: str, account: UUID | None, scheme: WebhookScheme
 ) -> Response:
+    secrets = await _secrets(deps, source, account)  # first: a stranger's body is not worth its memory
     body = await _read(request)
-    secrets = await _secrets(deps, source, account)
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:
         genuine = verify(scheme, secrets, body, headers)
