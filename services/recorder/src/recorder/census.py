@@ -46,6 +46,12 @@ FROM counted GROUP BY 2
 UNION ALL SELECT * FROM counted WHERE owner_user_id IN (SELECT owner_user_id FROM most)
 """
 
+# Sources that may push: links and files have no account.
+FIND_SOURCES = """
+SELECT DISTINCT source_app FROM sync_jobs
+WHERE found > 0 AND created_at > now() - interval '1 day' AND account_id IS NOT NULL
+"""
+
 # What was pushed, and is in the library since we looked last.
 FIND_PUSHED = """
 SELECT source_app, extract(epoch FROM ended_at - (request ->> 'received_at')::timestamptz)::float8 AS seconds
@@ -95,6 +101,8 @@ class Census:
         show_open(await connection.fetch(COUNT_OPEN))
         show_ledger(await connection.fetch(COUNT_LEDGER))
         until: datetime = await connection.fetchval("SELECT now() - interval '5 seconds'")
+        for row in await connection.fetch(FIND_SOURCES):
+            metrics.WEBHOOK_TO_RECORDING_SECONDS.labels(row["source_app"])  # begins at 0
         for row in await connection.fetch(FIND_PUSHED, since, until):
             metrics.WEBHOOK_TO_RECORDING_SECONDS.labels(row["source_app"]).observe(max(0.0, row["seconds"]))
         return until
