@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
-from tests.properties.pipeline import Pipeline
+from tests.properties.pipeline import FETCH_TOPIC, Pipeline
 from tests.properties.provider import GOOD, TEAMS, Call
 from tests.support.stack import Person
 
@@ -46,8 +46,8 @@ class Story:
         self._steps: dict[str, Callable[[int], Awaitable[bool]]] = {
             "deliver": self._deliver, "deliver many": self._deliver_many,
             "repeat": self._repeat, "hold": self._hold, "lose": self._lose,
-            "list": self._list, "page": self._page, "stop listing": self._stop_listing,
-            "fetch": self._fetch, "retry": self._retry, "push": self._push, "sync": self._sync,
+            "list": self._list, "page": self._page, "stop listing": self._stop_listing, "list all": self._list_all,
+            "fetch": self._fetch, "fetch twice": self._fetch_twice, "retry": self._retry, "push": self._push, "sync": self._sync,
             "reconcile": self._reconcile, "schedule": self._schedule, "time": self._time,
         }  # fmt: skip
 
@@ -156,6 +156,16 @@ class Story:
     async def _list(self, _: int) -> bool:
         return await self.pipeline.begin_listing()
 
+    async def _list_all(self, _: int) -> bool:
+        """To the last page, after what was asked for; results stay on the road."""
+        asked = [one for one in self.pipeline.road if one.topic == FETCH_TOPIC]
+        self.pipeline.road = [one for one in self.pipeline.road if one not in asked]
+        await self.pipeline.deliver(*asked)
+        has_listed = False
+        while await self.pipeline.begin_listing() or self.pipeline.listings:
+            has_listed = await self._page(0)
+        return has_listed or bool(asked)
+
     async def _page(self, number: int) -> bool:
         one = _take(self.pipeline.listings, number)
         if one and await one.step():
@@ -171,6 +181,10 @@ class Story:
 
     async def _fetch(self, number: int) -> bool:
         return await self.pipeline.fetch(stops=("", "", "after", "after", "before")[number % 5])
+
+    async def _fetch_twice(self, _: int) -> bool:
+        """By a worker that stops for longer than its lease, and by another one: both send what they have."""
+        return await self.pipeline.fetch(stops="after") and await self.pipeline.fetch()
 
     async def _retry(self, number: int) -> bool:
         async with self._looking:  # the owner has one connection
