@@ -12,7 +12,7 @@ INSTALL  := $(PYTHON) requirements/install.py
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up down test check lock bench-recorder clean
+.PHONY: help setup setup-dev demo up down test test-long check lock bench bench-recorder clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ down: setup ## stop a stack that runs in the background
 test: setup-dev ## run all tests (ARGS="..." for pytest)
 	@$(PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
+test-long: setup-dev ## try many more orders of events than `make test` does (STORIES=500, other ones each time)
+	@STORIES=$(or $(STORIES),500) $(PYTHON) -m pytest tests/properties $(ARGS)
+
 check: setup-dev ## lint, formatting, types, import rules, message schemas
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,6 +45,10 @@ check: setup-dev ## lint, formatting, types, import rules, message schemas
 
 lock: setup-dev ## write the hashed locks anew from what the packages ask for
 	sh requirements/lock.sh $(ARGS)
+
+bench: setup-dev ## how long a pushed call takes to its recording; the recorder's figures, quickly
+	@$(PYTHON) benchmarks/webhook.py
+	@$(PYTHON) benchmarks/recorder.py --quick
 
 bench-recorder: setup-dev ## how many records a second the recorder stores
 	@$(PYTHON) benchmarks/recorder.py $(ARGS)
@@ -78,7 +85,7 @@ $(DONE)/dev: requirements/dev.txt $(DONE)/uv
 	@touch $@
 
 # Whichever set of packages was asked for comes first; both hold what builds ours.
-$(DONE)/packages: $(PACKAGES:%=%/pyproject.toml) $(DONE)/uv | $(if $(filter setup-dev test check lock bench-recorder,$(MAKECMDGOALS)),$(DONE)/dev,$(DONE)/runtime)
+$(DONE)/packages: $(PACKAGES:%=%/pyproject.toml) $(DONE)/uv | $(if $(filter setup-dev test test-long check lock bench bench-recorder,$(MAKECMDGOALS)),$(DONE)/dev,$(DONE)/runtime)
 	@echo "Installing our own packages from their folders"
 	@$(INSTALL) --quiet --no-deps --no-build-isolation $(addprefix --editable ./,$(PACKAGES))
 	@$(PYTHON) -m compileall -q $(PACKAGES:%=%/src)

@@ -1,6 +1,6 @@
 """Whatever comes late, twice, in another order or not at all: the end is that of the plain order.
 
-PROPERTY_EXAMPLES=500 tries that many stories, other ones each time; without it, the same few.
+STORIES=500 tries that many stories, other ones each time; without it, the same few.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.properties.pipeline import Pipeline
 from tests.properties.provider import BAD, GOOD, TEAMS, Call
 from tests.properties.story import Step, Story
 
-EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "0"))
+STORIES = int(os.environ.get("STORIES", "0"))
 """0: the few of every run."""
 FEW = 25
 OFTEN = ("deliver", "fetch", "fetch twice", "hold", "list all", "retry", "time")
@@ -29,7 +29,7 @@ SELDOM = (
 )  # fmt: skip
 
 pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(max(600, EXAMPLES * 30)),
+    pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(max(600, STORIES * 30)),
 ]  # fmt: skip
 
 fates = st.sampled_from((*GOOD, *GOOD, *BAD))
@@ -81,12 +81,12 @@ async def test_what_came_twice_and_late_is_announced_once(pipeline: Pipeline) ->
 
 
 @settings(
-    max_examples=EXAMPLES or FEW, derandomize=not EXAMPLES, database=None, deadline=None, print_blob=bool(EXAMPLES),
-    suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate, *([Phase.shrink] if EXAMPLES else [])),
+    max_examples=STORIES or FEW, derandomize=not STORIES, database=None, deadline=None, print_blob=bool(STORIES),
+    suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.generate, *([Phase.shrink] if STORIES else [])),
 )  # fmt: skip
 @example(calls=FEW_WORLDS[0], happens=OVERTAKEN)
 @example(calls=FEW_WORLDS[0], happens=LATER_THAN_ANOTHER)
-@given(calls=drawn_worlds if EXAMPLES else st.sampled_from(FEW_WORLDS), happens=stories)
+@given(calls=drawn_worlds if STORIES else st.sampled_from(FEW_WORLDS), happens=stories)
 async def test_the_tables_end_the_same_in_any_order(
     pipeline: Pipeline, calls: tuple[Call, ...], happens: list[list[Step]]
 ) -> None:
