@@ -33,7 +33,8 @@ down: setup ## stop a stack that runs in the background
 test: setup-dev ## run all tests (ARGS="..." for pytest)
 	@$(PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
-test-long: setup-dev ## try many more orders of events than `make test` does (STORIES=500, other ones each time)
+test-long: setup-dev ## every case of `connector check` for our connectors, and 500 other orders of events (STORIES=500)
+	@for source in fathom zoom; do $(BIN)/callvault connector check $$source || exit; done
 	@STORIES=$(or $(STORIES),500) $(PYTHON) -m pytest tests/properties $(ARGS)
 
 check: setup-dev ## lint, formatting, types, import rules, message schemas
