@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -253,3 +254,18 @@ async def test_whoever_removes_the_app_at_zoom_is_disconnected_here_and_keeps_th
     assert await count(caller, "zoom") == account["count"] > 0
     answer = await caller.http.get(f"/api/accounts/{account['id']}")
     assert "withdrawn" in json.dumps(answer.json())
+
+
+async def test_twenty_syncs_at_once_with_an_expired_token_are_one_and_cause_one_refresh(
+    connected: Live, world: World
+) -> None:
+    caller = await connected.sign_up()
+    account = await connect(caller, "maya")
+    await world.admin("tokens/expire", provider="fathom", user="maya", kind="access")
+    await world.forget_calls()
+    path = f"/api/accounts/{account['id']}/sync"
+    answers = await asyncio.gather(*(caller.http.post(path) for _ in range(20)))
+    for job in {answer.json()["job"]["id"] for answer in answers}:
+        assert (await caller.job(job))["status"] == "completed"
+    assert await world.calls("fathom.token") == 1
+    await connected.assert_books_balance(caller.id)
