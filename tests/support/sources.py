@@ -175,7 +175,7 @@ async def ready(running: Process) -> None:
             except httpx.TransportError:
                 return False
 
-    await eventually(probe, within=30)
+    await eventually(probe, within=120)  # other tests may have the machine busy
 
 
 @dataclass
