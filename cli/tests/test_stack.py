@@ -158,7 +158,7 @@ def test_with_outside_servers_only_services_are_started_and_ctrl_c_stops_them(be
     processes = beside.processes()
     assert set(processes) == {"steady-service"}
     foreground.send_signal(signal.SIGINT)
-    assert foreground.wait(30) == 0
+    assert foreground.wait(90) == 0
     assert created(processes["steady-service"]["pid"]) is None
 
 
