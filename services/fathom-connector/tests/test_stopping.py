@@ -8,7 +8,9 @@ from uuid import UUID
 
 import pytest
 from tests.support.eventually import eventually
-from tests.support.sources import Source, World
+from tests.support.sources import Source, World, gathered
+
+from pipeline_contracts import FetchRequested
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -184,19 +186,38 @@ async def test_a_webhook_for_a_disconnected_account_is_erased(fathom: Source, wo
     assert await fathom.stack.owner.fetchval("SELECT body FROM webhook_inbox WHERE id = $1", inbox) is None
 
 
+async def reopened(fathom: Source, job: UUID) -> UUID:
+    """The failed item of a job, which a user wants to be tried again."""
+    return UUID(str(await fathom.stack.owner.fetchval(
+        "SELECT r.item_id FROM sync_job_items i, reopen(ARRAY[i.id]) r WHERE i.job_id = $1 AND i.status = 'failed'", job
+    )))  # fmt: skip
+
+
 async def test_the_same_call_listed_pushed_and_retried_at_once_is_one_recording(
     fathom: Source, world: World
 ) -> None:
     ada, account = await quiet(fathom, world)
     body = await body_of(world, "Three ways")
-    deliveries = [await fathom.deliver(body, account) for _ in range(3)]
-    job = await fathom.sync(account)
+    await world.fault(on="fathom.transcript", times=1, answer={"status": 403, "body": {}})
+    failed = await fathom.sync(account)
+    assert (await fathom.ended(failed))["failed"] == 1
+    item = await reopened(fathom, failed)
+    deliveries = [await fathom.deliver(body, account, told=False) for _ in range(3)]
+    job = await fathom.sync(account, told=False)
+    messages = [
+        FetchRequested(job_id=failed, account_id=account, trigger="retry", item_ids=(item,)),
+        FetchRequested(job_id=job, account_id=account, trigger="manual"),
+        *(FetchRequested(trigger="webhook", inbox_id=inbox) for inbox in deliveries),
+    ]
+    await gathered(*(fathom.publish(message, account) for message in messages * 2))
     for inbox in deliveries:
         await state(fathom, inbox)
     await fathom.ended(job)
-    assert len([call for call in await fathom.recordings(ada) if call["title"] == "Three ways"]) == 1
     for row in await fathom.stack.owner.fetch("SELECT id FROM sync_jobs WHERE account_id = $1", account):
-        await fathom.ended(row["id"])
+        assert (await fathom.ended(row["id"]))["failed"] == 0
+    assert len([call for call in await fathom.recordings(ada) if call["title"] == "Three ways"]) == 1
+    statuses = "SELECT count(*) FROM sync_job_items WHERE account_id = $1 AND title = 'Three ways' AND status = 'imported'"
+    assert await fathom.stack.owner.fetchval(statuses, account) == 1
 
 
 async def test_junk_in_a_webhook_makes_no_job_and_stops_nothing(fathom: Source, world: World) -> None:

@@ -106,6 +106,31 @@ async def test_a_holder_stopped_for_longer_than_its_lease_brings_its_answer_afte
     assert await number(fathom, account) == 2
 
 
+async def test_an_answer_that_is_lost_and_then_its_asker_stopped_for_longer_than_its_lease_leave_a_working_connection(
+    fathom: Source, world: World
+) -> None:
+    """The provider has rotated the token and nobody knows the new one; another process tries once more."""
+    account = await connected(fathom, world)
+    holder = fathom.connectors[0]
+    await world.admin("settings", fathom={"refresh_grace": 60})
+    await world.admin("tokens/expire", provider="fathom", user="petra", kind="access")
+    await world.forget_calls()
+    await world.fault(on="fathom.token", times=1, cut="after_commit")
+    job = await fathom.sync(account)
+
+    async def the_answer_is_lost() -> bool:
+        return bool((await world.look("faults"))["faults"][0]["fired"])
+
+    await eventually(the_answer_is_lost, every=0.01)
+    async with stopped(holder), fathom.running():
+        assert (await fathom.ended(job, within=90))["status"] == "completed"
+        holder.signal(signal.SIGCONT)
+        await works(fathom, account)
+    await works(fathom, account)  # by the one that was stopped
+    assert (await fathom.becomes(account, "active"))["reason"] is None
+    assert await world.calls("fathom.token") <= 3  # it may have asked once more before it was stopped
+
+
 async def test_a_refused_token_asks_for_a_reconnection_only_a_lease_later(fathom: Source, world: World) -> None:
     account = await connected(fathom, world, "ines")
     await world.admin("tokens/revoke", provider="fathom", user="ines")
