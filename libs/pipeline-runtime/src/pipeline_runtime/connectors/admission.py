@@ -17,9 +17,10 @@ from pipeline_runtime.connectors.values import Item
 
 LIVE, BACKFILL = 0, 1
 
-_LOCK_ACCOUNT = text("""
-SELECT id, user_id, status, generation, synced_through FROM import_sources WHERE id = :account FOR SHARE
-""")
+_LOCK_ACCOUNT = """
+SELECT id, user_id, status, generation, synced_through FROM import_sources WHERE id = :account FOR {lock}
+"""
+_LOCK_TO_READ, _LOCK_TO_CHANGE = (text(_LOCK_ACCOUNT.format(lock=one)) for one in ("SHARE", "NO KEY UPDATE"))
 _ADMIT = text("SELECT * FROM admit(:job, CAST(:items AS jsonb), :last)")
 _CANCELLED = text("SELECT cancel_requested_at IS NOT NULL FROM sync_jobs WHERE id = :job")
 
@@ -54,11 +55,16 @@ def ticket_of(place: Place, item: Item, inbox: UUID | None = None) -> dict[str, 
     return ticket if inbox is None else ticket | {"inbox_id": str(inbox)}
 
 
-async def lock_account(connection: AsyncConnection, place: Place) -> Any:
-    """The account's row, which nobody disconnects before we commit; None without one. Raises Stopped."""
+async def lock_account(connection: AsyncConnection, place: Place, *, to_change: bool = False) -> Any:
+    """The account's row, which nobody disconnects before we commit; None without one. Raises Stopped.
+
+    `to_change`: by us alone. Two who had only shared it would wait for each other.
+    """
     if place.account is None:
         return None
-    row = (await connection.execute(_LOCK_ACCOUNT, {"account": place.account})).one_or_none()
+    row = (
+        await connection.execute(_LOCK_TO_CHANGE if to_change else _LOCK_TO_READ, {"account": place.account})
+    ).one_or_none()
     if row is None or row.status == "disconnected" or row.generation != place.generation:
         raise Stopped
     return row

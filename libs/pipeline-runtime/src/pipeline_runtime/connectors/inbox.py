@@ -27,10 +27,13 @@ _FIND = text("SELECT id, account_id, body, state FROM webhook_inbox WHERE id = :
 _NAMED = text(
     "SELECT id, user_id, status, generation, options FROM import_sources WHERE id = :account FOR SHARE"
 )
-_MATCHING = text("""
+_MATCHING = """
 SELECT id, user_id, status, generation, options FROM import_sources
-WHERE match_keys && CAST(:keys AS text[]) ORDER BY id FOR SHARE
-""")
+WHERE match_keys && CAST(:keys AS text[]) ORDER BY id FOR {lock}
+"""
+_MATCHING_TO_READ, _MATCHING_TO_CHANGE = (
+    text(_MATCHING.format(lock=one)) for one in ("SHARE", "NO KEY UPDATE")
+)
 _STATE = text("""
 UPDATE webhook_inbox SET state = :state, body = CASE WHEN :erase THEN NULL ELSE body END WHERE id = :inbox
 """)
@@ -101,7 +104,8 @@ def _read(kit: Kit, body: bytes) -> Notice:
 async def _whose(transaction: Transaction, account: UUID | None, notice: Notice) -> list[Any]:
     if account is not None:
         return list(await transaction.connection.execute(_NAMED, {"account": account}))
-    return list(await transaction.connection.execute(_MATCHING, {"keys": list(notice.keys)}))
+    matching = _MATCHING_TO_CHANGE if notice.deauthorized else _MATCHING_TO_READ
+    return list(await transaction.connection.execute(matching, {"keys": list(notice.keys)}))
 
 
 async def _see_to(kit: Kit, transaction: Transaction, inbox: UUID, account: Any, notice: Notice) -> str:

@@ -139,7 +139,7 @@ class Listing:
         whole = not (self.row.request or {}).get("window_from") and window.end is None
         code, message = self._left_out()
         async with self.kit.relay.transaction() as transaction:
-            await admission.lock_account(transaction.connection, self.place)
+            await admission.lock_account(transaction.connection, self.place, to_change=True)
             through = self.progress.through(self.row.created_at) if whole else None
             if self.place.account is not None:
                 synced = {"account": self.place.account, "through": through}
