@@ -98,6 +98,7 @@ class Listing:
         waiting = asyncio.create_task(self.gate.waits.wait())
         await asyncio.wait((waiting, self.run), return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
         if self.run.done():
             self.run.result()
         return not self.run.done()

@@ -53,7 +53,6 @@ LATER_THAN_ANOTHER: list[list[Step]] = [
     *LISTED, *([(step, number)] for number in range(1, 5) for step in ("fetch twice", "hold")),
 ]  # fmt: skip
 """Each first record comes when another item has long brought the call."""
-
 _plain: dict[tuple[Call, ...], dict[str, Any]] = {}
 """What worlds come to in the plain order."""
 
