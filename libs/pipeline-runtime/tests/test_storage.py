@@ -50,6 +50,15 @@ async def test_a_kept_object_is_whole_under_its_key_and_nowhere_else(storage: St
     assert storage.left_behind() == []
 
 
+async def test_an_object_is_a_file_to_read_and_a_missing_one_is_said(storage: Storage) -> None:
+    await put(storage, "a/b", b"words")
+    async with storage.local("a/b") as path:
+        assert path.read_bytes() == b"words"
+    with pytest.raises(FileNotFoundError):
+        async with storage.local("a/c"):
+            pass
+
+
 async def test_until_it_is_kept_an_object_is_not_there(storage: Storage) -> None:
     async with storage.incoming() as incoming:
         incoming.write(b"half")

@@ -34,6 +34,14 @@ class Storage:
         return self.root / "objects" / key
 
     @asynccontextmanager
+    async def local(self, key: str) -> AsyncIterator[Path]:
+        """An object as a file to read, for as long as the body runs. Raises FileNotFoundError."""
+        path = self.path(key)
+        if not await asyncio.to_thread(path.is_file):
+            raise FileNotFoundError(key)
+        yield path
+
+    @asynccontextmanager
     async def incoming(self) -> AsyncIterator[Incoming]:
         """A file to write into. Unless it is kept, nothing of it stays."""
         folder = self.root / INCOMING
