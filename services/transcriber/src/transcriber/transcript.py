@@ -21,20 +21,53 @@ _LOOP = 3  # equal neighbours from which on it is a loop
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-class Transcript(BaseModel):
-    """A transcript of one part or of all. Segments in seconds from the start of what was given.
+class Word(BaseModel):
+    """A word and when it was said, in seconds as its segment's. `text` without spaces around."""
 
-    `language` is what the engine calls it. `language_checked` is False where the engine cannot
-    tell languages and took the one it knows. `usage` is what the engine counts: seconds or tokens.
+    model_config = ConfigDict(frozen=True)
+
+    start: float
+    end: float
+    text: str
+
+
+class Dropped(BaseModel):
+    """Something that a guard took out, when and why: `silence`, `loop`, `repetitive`, `past_end`, `too_dense`.
+
+    `text` is its beginning; the whole is not kept.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    reason: str
+    start: float
+    end: float
+    text: str = ""
+
+
+class Transcript(BaseModel):
+    """A transcript of one part or of all. Times in seconds from the start of what was given.
+
+    `words` is empty where the engine gives no times of words. `language` is its ISO 639-1 code, or what
+    the engine calls it where we know no code; `language_checked` is False where the engine cannot tell
+    languages and took the one it knows. `usage` is what the engine counts: seconds or tokens.
+    `dropped` is what guards took out of text and segments. `known_speakers` are the labels that the
+    engine was told beforehand: those alone mean the same person as in other parts. `model` is the
+    model that answered, and `seconds` how much sound it was sent.
     """
 
     model_config = ConfigDict(frozen=True)
 
     text: str
     segments: tuple[Segment, ...] = ()
+    words: tuple[Word, ...] = ()
     language: str | None = None
     language_checked: bool = False
     usage: dict[str, float] = {}
+    dropped: tuple[Dropped, ...] = ()
+    known_speakers: tuple[str, ...] = ()
+    model: str | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)

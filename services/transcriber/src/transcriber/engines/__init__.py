@@ -1,9 +1,28 @@
 """The engines, and which one works here."""
 
-from transcriber.engines.engine import Caps, Engine, OnProgress, PartAudio
+from transcriber.engines.engine import (
+    NO_HINTS,
+    Caps,
+    Engine,
+    Hints,
+    KnownSpeaker,
+    OnProgress,
+    PartAudio,
+    PartTooLong,
+)
 from transcriber.settings import EngineSettings
 
-__all__ = ["Caps", "Engine", "OnProgress", "PartAudio", "choose"]
+__all__ = [
+    "NO_HINTS",
+    "Caps",
+    "Engine",
+    "Hints",
+    "KnownSpeaker",
+    "OnProgress",
+    "PartAudio",
+    "PartTooLong",
+    "choose",
+]
 
 
 def choose(settings: EngineSettings) -> Engine:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from pipeline_runtime.failures import TOO_LONG_FOR_ENGINE, ItemProblem
 from transcriber import encoding
 from transcriber.audio import Audio, Part, Samples
 from transcriber.transcript import Transcript
@@ -18,18 +19,63 @@ OnProgress = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Caps:
-    """What an engine takes at most in one call; None where it does not say."""
+    """What an engine takes at most in one call; None where it does not say.
+
+    `part_seconds` is the length that suits it best, and is never over `max_seconds`.
+    """
 
     max_bytes: int | None = None
     max_seconds: float | None = None
+    part_seconds: float = 600.0
+
+
+class PartTooLong(ItemProblem):
+    """This part is over what the engine takes: cut it into pieces of `pieces(seconds)` and ask for each.
+
+    The numbers are those that the engine told; None where it told none.
+    """
+
+    def __init__(
+        self, detail: str = "", *, max_seconds: float | None = None, max_bytes: int | None = None
+    ) -> None:
+        super().__init__(TOO_LONG_FOR_ENGINE, detail)
+        self.max_seconds = max_seconds
+        self.max_bytes = max_bytes
+
+    def pieces(self, seconds: float) -> float:
+        """Seconds that a piece of a refused part of `seconds` may have: at most half of it."""
+        return min(seconds / 2, 0.95 * self.max_seconds if self.max_seconds else seconds)
+
+
+@dataclass(frozen=True)
+class KnownSpeaker:
+    """A speaker's label in this recording, and 2 to 10 seconds of their voice as a `data:` URL."""
+
+    name: str
+    clip: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What helps an engine, as far as it can take it: the owner's terms, and who was heard before."""
+
+    vocabulary: tuple[str, ...] = field(default=(), repr=False)
+    speakers: tuple[KnownSpeaker, ...] = ()
+
+
+NO_HINTS = Hints()
 
 
 @dataclass(frozen=True)
 class PartAudio:
-    """The sound of one part, as samples or as a file that an engine can be sent."""
+    """The sound of one part, as samples or as a file that an engine can be sent.
+
+    `speech` is how many seconds of it are speech; None where nobody has listened yet.
+    """
 
     audio: Audio
     part: Part
+    speech: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -56,8 +102,9 @@ class Engine(Protocol):
     name: str
     """What metrics and metadata call it."""
     model: str
-    """The model's name as the engine knows it."""
+    """The model that works now, as the engine knows it: another one where the configured model is gone."""
     caps: Caps
+    """Of the model that works now."""
     languages: frozenset[str] | None
     """ISO 639-1 codes of what it understands; None for any language."""
 
@@ -76,9 +123,10 @@ class Engine(Protocol):
         *,
         language: str | None = None,
         prompt: str | None = None,
+        hints: Hints = NO_HINTS,
         on_progress: OnProgress,
     ) -> Transcript:
-        """The part's words. Raises ItemProblem, and Transient where another try may help.
+        """The part's words. Raises ItemProblem, Transient where another try may help, and PartTooLong.
 
         `text` is empty where nobody spoke.
         """

@@ -23,7 +23,7 @@ from pipeline_runtime.failures import (
     Transient,
 )
 from transcriber.audio import LONGEST, RATE
-from transcriber.engines.engine import Caps, OnProgress, PartAudio
+from transcriber.engines.engine import NO_HINTS, Caps, Hints, OnProgress, PartAudio
 from transcriber.transcript import Heard, Transcript, credible, segments_of, text_of
 
 _WINDOW = 600.0  # seconds that are worked on at a time, which bounds the memory
@@ -69,11 +69,12 @@ class LocalEngine:
         *,
         language: str | None = None,
         prompt: str | None = None,
+        hints: Hints = NO_HINTS,
         on_progress: OnProgress,
     ) -> Transcript:
         """The part's words; progress after each segment. Cancelled, the thread stops at the next one."""
         stop = threading.Event()
-        work = functools.partial(self._transcribe, part, language, prompt, on_progress, stop)
+        work = functools.partial(self._transcribe, part, language, prompt, hints, on_progress, stop)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except asyncio.CancelledError:
@@ -106,6 +107,7 @@ class LocalEngine:
         part: PartAudio,
         language: str | None,
         prompt: str | None,
+        hints: Hints,
         on_progress: OnProgress,
         stop: threading.Event,
     ) -> Transcript:
@@ -119,6 +121,7 @@ class LocalEngine:
                 samples,
                 language=language,
                 initial_prompt=prompt,
+                hotwords=", ".join(hints.vocabulary) or None,
                 vad_filter=True,
                 condition_on_previous_text=False,  # or one loop goes on for the rest of the call
             )

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from pipeline_runtime.failures import ENGINE_UNAVAILABLE, Transient
 from transcriber.engines.answers import read_answer
-from transcriber.engines.engine import Caps, OnProgress, PartAudio
+from transcriber.engines.engine import NO_HINTS, Caps, Hints, OnProgress, PartAudio
 from transcriber.engines.refusals import FormatRefused, problem_of
 from transcriber.transcript import Transcript
 
@@ -69,13 +69,15 @@ class OpenAIEngine:
         *,
         language: str | None = None,
         prompt: str | None = None,
+        hints: Hints = NO_HINTS,
         on_progress: OnProgress,
     ) -> Transcript:
         """The part's words in one call. Raises ItemProblem or Transient."""
         async with AsyncExitStack() as stack:
             mp3 = part.mp3(self.caps.max_bytes)
             file = await asyncio.to_thread(stack.enter_context, mp3)
-            body = await self._ask_in_time(file, part.seconds, language, prompt)
+            told = ", ".join([*([prompt] if prompt else []), *hints.vocabulary]) or None
+            body = await self._ask_in_time(file, part.seconds, language, told)
         on_progress(part.seconds)
         return read_answer(body, part.seconds)
 
