@@ -34,7 +34,7 @@ test: setup-dev ## run all tests (ARGS="..." for pytest)
 	@$(PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-long: setup-dev ## every case of `connector check` for our connectors, and 500 other orders of events (STORIES=500)
-	@for source in fathom zoom; do $(BIN)/callvault connector check $$source || exit; done
+	@for source in fathom zoom youtube; do $(BIN)/callvault connector check $$source || exit; done
 	@STORIES=$(or $(STORIES),500) $(PYTHON) -m pytest tests/properties $(ARGS)
 
 check: setup-dev ## lint, formatting, types, import rules, message schemas

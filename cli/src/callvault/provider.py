@@ -88,8 +88,19 @@ def _moment(said: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+@dataclass(frozen=True)
+class AskedByAnybody:
+    """A request that needs no token. `call(id)` is None where there is no such call, or no longer."""
+
+    query: Mapping[str, str]
+    body: Any
+    address: str
+    call: Callable[[str], Call | None] = field(repr=False)
+
+
 Answering = Callable[[Asked], Any]
 AnsweringOfCall = Callable[[Asked, Call], Any]
+AnsweringAnybody = Callable[[AskedByAnybody], Any]
 
 
 @dataclass(frozen=True)
@@ -97,7 +108,8 @@ class Provider:
     """The provider. Keys of the mappings are a method and a path below the API's address.
 
     In `item` and `open` the path has an `{id}`, which is `id(call)`; those of `open` are signed links, which
-    need no token. `gone` is the body of the 404 for a call that was deleted, `link` is
+    need no token. `public` is what anybody may ask, with the call's id wherever the provider wants it: most of
+    what stands behind links. `gone` is the body of the 404 for a call that was deleted, `link` is
     what a user pastes, where the source takes links. `urls` are the names of the
     manifest's addresses, all of which lead here.
     """
@@ -107,6 +119,7 @@ class Provider:
     item: Mapping[str, AnsweringOfCall] = field(default_factory=dict)
     others: Mapping[str, Answering] = field(default_factory=dict)
     open: Mapping[str, AnsweringOfCall] = field(default_factory=dict)
+    public: Mapping[str, AnsweringAnybody] = field(default_factory=dict)
     pushed: Callable[[Call], Any] | None = None
     link: Callable[[Call], str] | None = None
     id: Callable[[Call], str] = lambda call: str(call.number)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from callvault.provider import Call, Line, Owner, Slice
 
-Kind = Literal["list", "item", "other", "open", "token"]
+Kind = Literal["list", "item", "other", "open", "public", "token"]
 LENGTH = timedelta(minutes=10)
 _numbers = itertools.count(1_000_000 + secrets.randbelow(1_000_000) * 1000)
 _PEOPLE = ("Maren Holt", "Tobias Finke", "Ines Duarte")
