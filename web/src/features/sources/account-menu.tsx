@@ -1,0 +1,50 @@
+import { RiCalendarLine, RiLinkUnlinkM, RiMoreLine, RiRefreshLine, RiSettings3Line } from '@remixicon/react';
+import { useState } from 'react';
+import type { Account, Source } from '@/api/sources';
+import { Button } from '@/components/ui/button';
+import {
+  DropdownMenu, DropdownMenuContent, DropdownMenuItem, DropdownMenuSeparator, DropdownMenuTrigger,
+} from '@/components/ui/dropdown-menu';
+import { DisconnectDialog } from './disconnect-dialog';
+import { useReconnect } from './main-button';
+import { OptionsDialog } from './options-dialog';
+import { RangeDialog } from './range-dialog';
+
+type Open = 'range' | 'options' | 'disconnect' | null;
+
+/** What is done now and then: a range of days, reconnect, disconnect, settings. */
+export function AccountMenu({ source, account }: { source: Source; account: Account }) {
+  const [open, setOpen] = useState<Open>(null);
+  const reconnect = useReconnect(source);
+  const close = () => setOpen(null);
+  const about = account.email ? `${source.name} (${account.email})` : source.name;
+  return (
+    <>
+      <DropdownMenu>
+        <DropdownMenuTrigger asChild>
+          <Button variant="ghost" size="icon" aria-label={`More for ${about}`}>
+            <RiMoreLine aria-hidden />
+          </Button>
+        </DropdownMenuTrigger>
+        <DropdownMenuContent>
+          <DropdownMenuItem disabled={account.status !== 'active'} onSelect={() => setOpen('range')}>
+            <RiCalendarLine aria-hidden /> Sync a date range…
+          </DropdownMenuItem>
+          <DropdownMenuItem disabled={!source.is_running} onSelect={reconnect.start}>
+            <RiRefreshLine aria-hidden /> Reconnect
+          </DropdownMenuItem>
+          <DropdownMenuItem onSelect={() => setOpen('options')}>
+            <RiSettings3Line aria-hidden /> Settings…
+          </DropdownMenuItem>
+          <DropdownMenuSeparator />
+          <DropdownMenuItem disabled={account.status === 'disconnected'} onSelect={() => setOpen('disconnect')}>
+            <RiLinkUnlinkM aria-hidden /> Disconnect…
+          </DropdownMenuItem>
+        </DropdownMenuContent>
+      </DropdownMenu>
+      {open === 'range' && <RangeDialog source={source} account={account} onClose={close} />}
+      {open === 'options' && <OptionsDialog source={source} account={account} onClose={close} />}
+      {open === 'disconnect' && <DisconnectDialog source={source} account={account} onClose={close} />}
+    </>
+  );
+}

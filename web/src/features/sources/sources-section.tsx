@@ -1,0 +1,94 @@
+import { RiAddLine } from '@remixicon/react';
+import { useQuery } from '@tanstack/react-query';
+import { lazy, Suspense, useState } from 'react';
+import { sentenceOf } from '@/api/client';
+import { sourcesQuery, type Source } from '@/api/sources';
+import { Button } from '@/components/ui/button';
+import { Notice } from '@/components/ui/notice';
+import { Skeleton } from '@/components/ui/skeleton';
+import { AccountCard } from './account-card';
+import { AddSourceCard } from './add-source-card';
+import { AddSourceDialog, isConnectable } from './add-source-dialog';
+import { AskForKey } from './asking-for-key';
+import { AttemptCard } from './attempt-card';
+import { PanelCard } from './panel-card';
+import { useReturn } from './use-return';
+
+const KeyDialog = lazy(() => import('./key-dialog').then((module) => ({ default: module.KeyDialog })));
+
+interface SourcesSectionProps {
+  onUseFiles: () => void;
+  onUseLinks: () => void;
+}
+
+/** The page's head and the grid of cards. */
+export function SourcesSection({ onUseFiles, onUseLinks }: SourcesSectionProps) {
+  const { data: sources, error, refetch } = useQuery(sourcesQuery);
+  const [isAdding, setAdding] = useState(false);
+  const [keyFor, setKeyFor] = useState<string | null>(null);
+  useReturn(sources);
+  const keySource = sources?.find((source) => source.source === keyFor);
+  return (
+    <AskForKey value={setKeyFor}>
+      <div className="mb-4 flex items-center justify-between gap-3">
+        <h1 className="text-xl font-semibold">Import</h1>
+        <Button variant="primary" disabled={!sources} onClick={() => setAdding(true)}>
+          <RiAddLine aria-hidden /> Add source
+        </Button>
+      </div>
+      {error && !sources && (
+        <Notice action={<Button onClick={() => void refetch()}>Try again</Button>}>{sentenceOf(error)}</Notice>
+      )}
+      <ul aria-label="Sources" aria-busy={!sources} className="grid gap-4 sm:grid-cols-2 lg:grid-cols-3">
+        {sources ? (
+          <Cards sources={sources} onUseFiles={onUseFiles} onUseLinks={onUseLinks} onAdd={() => setAdding(true)} />
+        ) : (
+          !error && [1, 2, 3].map((n) => <li key={n}><Skeleton className="h-52" /></li>)
+        )}
+      </ul>
+      {isAdding && sources && <AddSourceDialog sources={sources} onClose={() => setAdding(false)} />}
+      {keySource && (
+        <Suspense>
+          <KeyDialog source={keySource} onClose={() => setKeyFor(null)} />
+        </Suspense>
+      )}
+    </AskForKey>
+  );
+}
+
+interface CardsProps extends SourcesSectionProps {
+  sources: Source[];
+  onAdd: () => void;
+}
+
+function Cards({ sources, onUseFiles, onUseLinks, onAdd }: CardsProps) {
+  const connectable = sources.filter(isConnectable);
+  const panels = sources.filter((source) => !isConnectable(source) && source.connect.length > 0);
+  return (
+    <>
+      {connectable.flatMap((source) => [
+        ...source.accounts.map((account) => (
+          <li key={account.id}>
+            <AccountCard source={source} account={account} />
+          </li>
+        )),
+        ...(source.attempt && !source.accounts.some((account) => account.status === 'active')
+          ? [<li key={source.attempt.id} className="empty:hidden"><AttemptCard source={source} attempt={source.attempt} /></li>]
+          : []),
+      ])}
+      {panels.map((source) => (
+        <li key={source.source}>
+          <PanelCard source={source} onUse={source.connect.includes('file') ? onUseFiles : onUseLinks} />
+        </li>
+      ))}
+      <li className="grid">
+        <AddSourceCard names={namesToAdd(sources)} onOpen={onAdd} />
+      </li>
+    </>
+  );
+}
+
+function namesToAdd(sources: Source[]): string[] {
+  const open = sources.filter((source) => isConnectable(source) && !source.accounts.some((one) => one.status !== 'disconnected'));
+  return open.length > 0 ? open.map((source) => source.name) : ['Another account'];
+}

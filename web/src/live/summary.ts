@@ -1,0 +1,39 @@
+import { count, counted } from '@/lib/numbers';
+import type { Job } from './jobs';
+
+/** What to say of an import that ended: a title, and a line below it. */
+export interface Summary {
+  kind: 'success' | 'warning' | 'error' | 'info';
+  title: string;
+  details: string[];
+  failed: number;
+}
+
+/** Null where nobody needs to hear it: syncs by schedule that found nothing. */
+export function summaryOf(job: Job, name: string): Summary | null {
+  const isByItself = job.trigger === 'schedule' || job.trigger === 'webhook';
+  if (isByItself && job.imported === 0 && job.failed === 0) return null;
+  const details = detailsOf(job);
+  if (job.status === 'cancelled') return { kind: 'info', title: `${name} sync cancelled`, details: [importedOf(job), ...details], failed: job.failed };
+  if (job.status === 'failed' && job.imported === 0 && job.failed === 0) {
+    return { kind: 'error', title: `${name} sync failed`, details: [job.message ?? 'Try again in some minutes.'], failed: 0 };
+  }
+  const isNothing = job.imported === 0 && job.failed === 0 && job.duplicates === 0;
+  return {
+    kind: job.failed > 0 ? 'warning' : 'success',
+    title: `${name} sync complete: ${isNothing ? 'Nothing new' : importedOf(job)}`,
+    details,
+    failed: job.failed,
+  };
+}
+
+function importedOf(job: Job): string {
+  return `${counted(job.imported, 'new call')} imported`;
+}
+
+function detailsOf(job: Job): string[] {
+  const details: string[] = [];
+  if (job.duplicates > 0) details.push(`Skipped ${counted(job.duplicates, 'duplicate')}`);
+  if (job.failed > 0) details.push(`${count(job.failed)} failed`);
+  return details;
+}
