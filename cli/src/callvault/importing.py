@@ -1,5 +1,6 @@
 """Importing files and links: send each, and if wanted stay until each has become a recording or has failed."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,20 @@ from pipeline_contracts import ImportActivity
 
 Given = Path | str
 """A file, or a link."""
+
+_LINK = re.compile(r"https?://", re.IGNORECASE)
+_LINK_WITHOUT_SCHEME = re.compile(r"([a-z0-9-]+\.)+[a-z]{2,}(:[0-9]+)?/.", re.IGNORECASE)
+_SUFFIXES = {".mp3", ".wav", ".m4a", ".mp4", ".mov", ".webm", ".ogg", ".flac"}
+
+
+def read_given(word: str) -> Given:
+    """What somebody has typed. `youtu.be/ID` is a link, unless a file or its folder is there."""
+    path = Path(word)
+    if _LINK.match(word):
+        return word
+    is_here = path.exists() or Path(path.parts[0]).is_dir() if path.parts else True
+    looks_like_file = path.suffix.lower() in _SUFFIXES
+    return word if _LINK_WITHOUT_SCHEME.match(word) and not is_here and not looks_like_file else path
 
 
 @dataclass(frozen=True)

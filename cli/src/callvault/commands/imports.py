@@ -1,9 +1,7 @@
 """`callvault import`: files and links into the library."""
 
 import asyncio
-import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,11 +9,9 @@ import typer
 from callvault.access import find_access
 from callvault.gateway import open_gateway
 from callvault.home import Home
-from callvault.importing import Given, Importer, Outcome
+from callvault.importing import Given, Importer, Outcome, read_given
 from callvault.progress import make_display
 from callvault.terminal import console, print_json
-
-_LINK = re.compile(r"https?://", re.IGNORECASE)
 
 
 def import_files(
@@ -36,7 +32,7 @@ def import_files(
     With --json each line has: file (or the link), job_id, status, recording_id, result (imported, duplicate,
     skipped, failed; null while it is open), error (code, message). Progress then goes to standard error.
     """
-    given = [one if _LINK.match(one) else Path(one) for one in files]
+    given = [read_given(one) for one in files]
     home = Home.from_environment()
     outcomes = asyncio.run(run_import(home, given, wait=wait, as_json=as_json, options=options or ()))
     if any(outcome.result == "failed" for outcome in outcomes):
