@@ -10,7 +10,7 @@ import youtube_transcript_api as library
 from requests import RequestException
 
 from pipeline_runtime.connectors import ItemProblem, Problem, Transient
-from pipeline_runtime.connectors.libraries import LibrarySession
+from pipeline_runtime.connectors.libraries import LibrarySession, led
 from pipeline_runtime.failures import SOURCE_UNAVAILABLE, SOURCE_UNREADABLE
 
 REAL = "https://www.youtube.com"
@@ -45,6 +45,8 @@ _KINDS: dict[type, Problem] = {
 
 def meaning(found: object, words: str, otherwise: Problem = SOURCE_UNREADABLE) -> ItemProblem:
     """Of an error, or of captions without words. YouTube's own words, in English, tell more than its kind."""
+    if isinstance(found, ItemProblem):
+        return found
     known = [problem for part, problem in _WORDS.items() if part in words.lower()]
     kinds = [problem for kind, problem in _KINDS.items() if isinstance(found, kind)]
     problem = [*known, *kinds, otherwise][0]
@@ -77,9 +79,7 @@ def extract(base: str, path: str, otherwise: Problem, folder: Path | None = None
     if folder:  # once it is gone nobody waits, and the look at it ends the download
         options |= {"outtmpl": f"{folder}/sound.%(ext)s", "progress_hooks": [lambda _: folder.stat()]}
     with yt_dlp.YoutubeDL(options) as client:
-        if base != REAL:
-            ask = client.urlopen
-            client.urlopen = lambda request: ask(request.update(url=request.url.replace(REAL, base)) or request)
+        client.urlopen = led(client.urlopen, REAL, base)
         try:
             return client.extract_info(REAL + path, download=folder is not None)
         except yt_dlp.DownloadError as error:

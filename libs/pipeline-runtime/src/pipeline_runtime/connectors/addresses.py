@@ -48,6 +48,11 @@ async def _public_address(host: str, port: int) -> str:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise httpcore.ConnectError(f"{host} has no address") from error
+    return first_public(host, found)
+
+
+def first_public(host: str, found: Iterable[Any]) -> str:
+    """The first of a host's addresses, as `getaddrinfo` has them. AddressRefused if one is not public."""
     addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
     if not addresses or not all(ip_address(one).is_global for one in addresses):
         raise AddressRefused(host)
