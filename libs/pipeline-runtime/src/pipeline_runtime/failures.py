@@ -10,7 +10,9 @@ carry a secret, an address with a key in it, or words of a transcript.
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
 LONGEST_MESSAGE = 500
 """Characters of a problem's message, as `ItemFailed` allows."""
@@ -49,6 +51,12 @@ class Transient(ItemProblem):
     def __init__(self, problem: Problem, detail: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(problem, detail)
         self.retry_after = retry_after
+
+
+def place_of(error: Exception) -> str:
+    """File and line, for whoever mends a service; not what could not be read: that may be a transcript."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
 EMPTY_FILE = Problem("empty_file", "The file is empty. Choose another one.", retryable=False)
@@ -154,6 +162,11 @@ RECONNECT_NEEDED = Problem(
     "The source no longer lets us in. Reconnect it: what is missing is then fetched by itself.",
     retryable=True,
 )
+CLIENT_REFUSED = Problem(
+    "client_refused",
+    "The source does not accept this installation's client id and secret. Tell your administrator, then retry.",
+    retryable=True,
+)
 SOURCE_FORBIDDEN = Problem(
     "source_forbidden",
     "The source does not give this call to the connected account. Allow it there, then retry.",
@@ -211,6 +224,7 @@ CATALOGUE: dict[str, Problem] = {
         SOURCE_UNAVAILABLE,
         SOURCE_RATE_LIMITED,
         RECONNECT_NEEDED,
+        CLIENT_REFUSED,
         SOURCE_FORBIDDEN,
         SOURCE_REFUSED,
         SOURCE_UNREADABLE,

@@ -75,6 +75,10 @@ WEBHOOK_OLDEST_SECONDS = Gauge(
 )
 UPLOADS = Counter("callvault_uploads_total", "Uploads, by how they were answered", ["answer"])
 UPLOAD_BYTES = Counter("callvault_upload_bytes_total", "Bytes taken in")
+AUDIO_REMOVED = Counter(
+    "callvault_audio_removed_total", "Objects removed: `orphan` had no row, else how the item had ended",
+    ["reason"],
+)  # fmt: skip
 DELIVERIES = Counter(
     "callvault_webhook_deliveries_total", "Webhooks received, by how they were answered", ["source", "answer"]
 )
@@ -110,7 +114,7 @@ def begin_source(source: str) -> None:
     """Begin at 0 what alerts watch: to Prometheus, a counter that comes with its first event has not grown."""
     for why in ("told", "spent"):
         SOURCE_BLOCKED.labels(source, why)
-    for outcome in ("renewed", "refused", "busy", "lost"):
+    for outcome in ("renewed", "refused", "client_refused", "busy", "lost"):
         TOKEN_REFRESHES.labels(source, outcome)
     for outcome in ("resolved", "held", "replayed", "ignored", "unknown"):
         WEBHOOKS.labels(source, outcome)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -10,11 +11,14 @@ import structlog
 from pipeline_contracts import SOURCE_TOPICS, TOPICS
 from pipeline_runtime.connectors import closing, connecting, inbox, stopping, webhooks
 from pipeline_runtime.connectors.kit import Kit
+from pipeline_runtime.connectors.resuming import Resumption
 from pipeline_runtime.topics import make_topics
 
 HEARTBEAT_SECONDS = 30.0
 _TOPICS_EVERY = 5.0
 _AT_ONCE = 4
+_RESUMED_EVERY = 6
+"""Polls: it reads all failed items."""
 
 log = structlog.get_logger()
 Step = Callable[[Kit], Awaitable[object]]
@@ -57,8 +61,11 @@ class Chores:
                 group.create_task(self._keep_doing())
 
     async def keep_tidy(self) -> None:
-        """What messages should have told, and did not."""
-        while True:
+        """What messages should have told, and did not; what is left to fetch of accounts that are back."""
+        resumption = Resumption()
+        for number in itertools.count():
+            if number % _RESUMED_EVERY == 0:
+                await self._guarded(resumption.round)
             await self._guarded(inbox.resolve_forgotten)
             await self._guarded(stopping.stop_forgotten)
             await asyncio.sleep(self._kit.times.poll)

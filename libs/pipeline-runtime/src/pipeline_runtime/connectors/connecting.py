@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,10 +24,10 @@ from pipeline_runtime.connectors import credentials, resuming, stopping
 from pipeline_runtime.connectors.keys import Undecipherable
 from pipeline_runtime.connectors.kit import Kit
 from pipeline_runtime.connectors.refreshing import ReconnectNeeded
-from pipeline_runtime.connectors.tokens import AnswerLost, GrantRefused, TokensBusy
+from pipeline_runtime.connectors.tokens import AnswerLost, ClientRefused, GrantRefused, TokensBusy
 from pipeline_runtime.connectors.values import Account
 from pipeline_runtime.database import is_away
-from pipeline_runtime.failures import ItemProblem, Transient
+from pipeline_runtime.failures import CLIENT_REFUSED, ItemProblem, Transient
 
 LEASE = timedelta(seconds=60)
 TRIES = 5
@@ -40,6 +42,9 @@ WHERE id = (SELECT id FROM connect_attempts
               AND (lease_until IS NULL OR lease_until <= now())
             ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, user_id, method, secret_sealed, pkce_verifier_sealed, redirect_uri, options
+""")
+_RENEW = text("""
+UPDATE connect_attempts SET lease_until = now() + CAST(:lease AS interval) WHERE id = :id AND used_at IS NULL
 """)
 _USE = text("""
 UPDATE connect_attempts SET status = 'done', used_at = now(), account_id = :account, secret_sealed = NULL,
@@ -104,14 +109,36 @@ async def connect_next(kit: Kit) -> bool:
         return False
     with structlog.contextvars.bound_contextvars(attempt=str(attempt.id)):
         try:
-            secret = await _secret(kit, attempt)
-            await _keep(kit, attempt, secret, await _account(kit, secret))
+            async with _holding(kit, attempt.id):
+                secret = await _secret(kit, attempt)
+                await _keep(kit, attempt, secret, await _account(kit, secret))
             log.info("source.connected")
         except ConnectFailed as failed:
             log.warning("source.not_connected", reason=failed.reason)
             async with kit.engine.begin() as connection:
                 await connection.execute(_FAIL, {"id": attempt.id, "reason": failed.reason})
     return True
+
+
+@asynccontextmanager
+async def _holding(kit: Kit, attempt: UUID) -> AsyncIterator[None]:
+    """Keep the lease for as long as the body runs: another process would spend the code a second time."""
+    keeper = asyncio.create_task(_renew(kit, attempt))
+    try:
+        yield
+    finally:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+
+
+async def _renew(kit: Kit, attempt: UUID) -> None:
+    while True:
+        await asyncio.sleep(LEASE.total_seconds() / 3)
+        try:
+            async with kit.engine.begin() as connection:
+                await connection.execute(_RENEW, {"id": attempt, "lease": LEASE})
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("attempt.not_renewed", error=type(error).__name__)
 
 
 async def _secret(kit: Kit, attempt: Any) -> dict[str, Any]:
@@ -129,6 +156,9 @@ async def _secret(kit: Kit, attempt: Any) -> dict[str, Any]:
         return await kit.endpoint.exchange(handed_in, attempt.redirect_uri or "", verifier)
     except GrantRefused:
         raise ConnectFailed(REFUSED) from None
+    except ClientRefused as refused:
+        log.error("client.refused", why=str(refused))  # noqa: TRY400  the sentence says it all
+        raise ConnectFailed(CLIENT_REFUSED.code) from None
     except (AnswerLost, TokensBusy):
         raise ConnectFailed(UNREACHABLE) from None
 

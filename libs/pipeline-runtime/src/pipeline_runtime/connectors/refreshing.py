@@ -22,8 +22,20 @@ from pipeline_runtime.connectors.accounts import Accounts
 from pipeline_runtime.connectors.credentials import Credential
 from pipeline_runtime.connectors.keys import KeyRing, Undecipherable
 from pipeline_runtime.connectors.settings import Times
-from pipeline_runtime.connectors.tokens import AnswerLost, GrantRefused, TokenEndpoint, TokensBusy
-from pipeline_runtime.failures import RECONNECT_NEEDED, SOURCE_UNAVAILABLE, ItemProblem, Transient
+from pipeline_runtime.connectors.tokens import (
+    AnswerLost,
+    ClientRefused,
+    GrantRefused,
+    TokenEndpoint,
+    TokensBusy,
+)
+from pipeline_runtime.failures import (
+    CLIENT_REFUSED,
+    RECONNECT_NEEDED,
+    SOURCE_UNAVAILABLE,
+    ItemProblem,
+    Transient,
+)
 
 _LOOK_SECONDS = 0.1
 
@@ -133,6 +145,11 @@ class Refresher:
         except GrantRefused:
             outcome = "refused"
             return await self._refused(spent)
+        except ClientRefused as refused:
+            outcome = "client_refused"
+            log.error("client.refused", why=str(refused))  # noqa: TRY400  the sentence says it all
+            await self._release(spent)
+            raise Transient(CLIENT_REFUSED) from None
         except TokensBusy as busy:
             outcome = "busy"
             await self._release(spent)

@@ -15,9 +15,13 @@ from pipeline_runtime.outbox import Transaction
 _OF_JOB = "j.id = :which AND j.cancel_requested_at IS NOT NULL"
 _OF_ACCOUNT = """j.account_id = :which AND EXISTS (
     SELECT FROM import_sources s WHERE s.id = j.account_id AND s.status = 'disconnected')"""
+# An UPDATE keeps no order; whoever takes several jobs takes them by their ids.
 _END = """
+WITH locked AS (
+    SELECT j.id FROM sync_jobs j WHERE j.ended_at IS NULL AND {rule} ORDER BY j.id FOR NO KEY UPDATE
+)
 UPDATE sync_jobs j SET discovery_ended_at = coalesce(discovery_ended_at, now()), version = version + 1
-WHERE j.ended_at IS NULL AND {rule}
+FROM locked WHERE j.id = locked.id
 RETURNING j.id, j.owner_user_id
 """
 _FORGET = text("DELETE FROM tasks WHERE item_id IS NULL AND job_id = ANY(:jobs)")
@@ -25,12 +29,17 @@ _OPEN = text("""
 SELECT id, job_id, owner_user_id, attempt FROM sync_job_items
 WHERE job_id = ANY(:jobs) AND status = 'found' ORDER BY id
 """)
-# What was stopped lies behind the place up to which all is listed: a reconnection is to list it again.
+# What was stopped lies behind the place up to which all is listed: a reconnection is to list it again. Where
+# nobody knows when one of the calls was, it lists all.
 _GO_BACK = text("""
-UPDATE import_sources SET synced_through = least(synced_through, (
-    SELECT min(CAST(i.ticket -> 'source_item' ->> 'started_at' AS timestamptz)) - interval '1 second'
-    FROM sync_job_items i WHERE i.job_id = ANY(:jobs) AND i.status = 'found'))
-WHERE id = :account AND synced_through IS NOT NULL
+UPDATE import_sources s SET synced_through =
+    CASE WHEN stopped.is_unknown THEN NULL ELSE least(s.synced_through, stopped.oldest) END
+FROM (
+    SELECT min(o.started_at) - interval '1 second' AS oldest, bool_or(o.started_at IS NULL) AS is_unknown
+    FROM (
+        SELECT CAST(i.ticket -> 'source_item' ->> 'started_at' AS timestamptz) AS started_at
+        FROM sync_job_items i WHERE i.job_id = ANY(:jobs) AND i.status = 'found') o) stopped
+WHERE s.id = :account AND s.synced_through IS NOT NULL
 """)
 _END_JOB = text(_END.format(rule=_OF_JOB))
 _END_ACCOUNT = text(_END.format(rule=_OF_ACCOUNT))

@@ -18,6 +18,11 @@ _SECOND_LOOK = 1.0
 _EARLY = 300.0
 """Seconds before its end that a token is renewed; of a short-lived one a tenth of its life."""
 
+_ERRORS = (
+    "invalid_grant", "invalid_client", "invalid_request", "invalid_scope", "unauthorized_client",
+    "unsupported_grant_type",
+)  # fmt: skip
+
 
 class AnswerLost(Exception):
     """The request may have been carried out, and nobody knows what the answer was."""
@@ -25,6 +30,10 @@ class AnswerLost(Exception):
 
 class GrantRefused(Exception):
     """The provider takes this code or refresh token not, or no longer."""
+
+
+class ClientRefused(Exception):
+    """The provider does not take our client, or how it asks: nothing that the user could mend."""
 
 
 class TokensBusy(Exception):
@@ -45,12 +54,12 @@ class TokenEndpoint:
     timeout: float
 
     async def exchange(self, code: str, redirect_uri: str, verifier: str | None) -> dict[str, Any]:
-        """The first secret. Raises AnswerLost, GrantRefused, TokensBusy."""
+        """The first secret. Raises AnswerLost, ClientRefused, GrantRefused, TokensBusy."""
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
         return await self._ask(form | ({"code_verifier": verifier} if verifier else {}))
 
     async def refresh(self, secret: dict[str, Any]) -> dict[str, Any]:
-        """The next secret. An answer without a refresh token keeps the stored one."""
+        """The next secret. An answer without a refresh token keeps the stored one. Raises the same."""
         form = {"grant_type": "refresh_token", "refresh_token": str(secret["refresh_token"])}
         return secret | await self._ask(form)
 
@@ -71,10 +80,10 @@ class TokenEndpoint:
         answer = await self._answer_of(asyncio.ensure_future(request))
         if answer.status_code == 429:
             raise TokensBusy(wanted_wait(answer.headers))
-        if answer.status_code >= 500:
+        if answer.status_code >= 500 or answer.status_code == 408:
             raise AnswerLost(f"status {answer.status_code}")
         if answer.status_code != 200:
-            raise GrantRefused(f"status {answer.status_code}")
+            raise _refusal(answer)
         return _secret(answer)
 
     async def _answer_of(self, asking: asyncio.Future[httpx.Response]) -> httpx.Response:
@@ -103,6 +112,19 @@ class TokenEndpoint:
             word = httpx.BasicAuth(quote(client, safe=""), quote(secret, safe=""))
             return form, {"Authorization": word._auth_header}
         return form | {"client_id": client, "client_secret": secret}, {}
+
+
+def _refusal(answer: httpx.Response) -> Exception:
+    """By the word of RFC 6749, section 5.2; without one, by its status: a spent grant is a 400."""
+    try:
+        told = answer.json()
+        error = told.get("error") if isinstance(told, dict) else None
+    except ValueError:
+        error = None
+    is_word = isinstance(error, str) and error in _ERRORS
+    is_grant = error == "invalid_grant" if is_word else answer.status_code == 400
+    why = f"status {answer.status_code}, {error if is_word else 'no reason'}"
+    return GrantRefused(why) if is_grant else ClientRefused(why)
 
 
 def _secret(answer: httpx.Response) -> dict[str, Any]:
