@@ -41,6 +41,17 @@ async def test_a_wrong_key_and_a_used_code_say_so(fathom: Source, world: World) 
     assert (used["status"], used["reason"]) == ("failed", "credentials_refused")
 
 
+async def test_rows_that_are_none_do_not_keep_anybody_from_connecting(fathom: Source, world: World) -> None:
+    theirs = {"shared_with": "all_teams", "recorded_by": {"email": "tom@larkfield.example"}}
+    mine = {"shared_with": "no_teams", "recorded_by": {"email": "maya@larkfield.example"}}
+    odd = [{"shared_with": "no_teams", "recorded_by": one} for one in (None, "maya", {}, {"email": 7})]
+    rows = [None, "row", 7, [], *odd, theirs, theirs, mine]
+    await world.fault(on="fathom.meetings", times=1, answer={"status": 200, "body": {"items": rows}})
+    account = await fathom.connect(await fathom.stack.person(), world)
+    assert (await fathom.account(account))["email"] == "maya@larkfield.example"
+    await fathom.ended(await fathom.first_job(account))
+
+
 async def test_ten_syncs_over_an_unchanged_account_fetch_nothing_and_find_nothing_new(
     fathom: Source, world: World
 ) -> None:

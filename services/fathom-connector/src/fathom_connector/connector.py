@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel
 
 from pipeline_runtime.connectors import (
     STANDARD_WEBHOOKS,
@@ -71,9 +71,9 @@ class Meeting(BaseModel):
 
 async def account(http: Http) -> Account:
     """Fathom has no call that says who asks: we are who recorded what nobody else may see, or most of it."""
-    rows = (await http.get("/meetings"))["items"]
+    rows = [row for row in (await http.get("/meetings"))["items"] if isinstance(row, dict)]
     own = [row for row in rows if row.get("shared_with") == "no_teams"] or rows
-    emails = Counter(email for row in own if (email := (row.get("recorded_by") or {}).get("email")))
+    emails = Counter(email for row in own if (email := _recorder(row)))
     email = emails.most_common(1)[0][0] if emails else None
     return Account(id=email or "me", email=email)
 
@@ -86,7 +86,7 @@ async def pages(http: Http, window: Window) -> AsyncIterator[Page]:
         params = {name: moment.isoformat() for name, moment in wanted.items() if moment}
         found = await http.get("/meetings", params | ({"cursor": cursor} if cursor else {}))
         cursor = found.get("next_cursor")
-        yield _page(found["items"], cursor)
+        yield Page.read(found["items"], _read, when="created_at", mark=cursor)
         if not cursor:
             return
 
@@ -109,7 +109,7 @@ async def fetch(http: Http, item: Item) -> Fetched:
 
 def webhook(body: dict[str, Any]) -> Notice:
     """One event, "new meeting content ready": the meeting itself, without an envelope."""
-    return Notice(items=(_item(Meeting.model_validate(body)),))
+    return Notice(items=(_read(body),))
 
 
 async def register_webhook(http: Http, url: str) -> RegisteredWebhook:
@@ -124,17 +124,15 @@ async def remove_webhook(http: Http, webhook_id: str) -> None:
     await http.delete(f"/webhooks/{webhook_id}")
 
 
-def _page(rows: list[Any], cursor: str | None) -> Page:
-    items, unreadable = [], []
-    for row in rows:
-        try:
-            items.append(_item(Meeting.model_validate(row)))
-        except ValidationError:
-            unreadable.append(_moment(row.get("created_at")) if isinstance(row, dict) else None)
-    return Page(items, unreadable, mark=cursor)
+def _recorder(row: dict[str, Any]) -> str | None:
+    who = row.get("recorded_by")
+    email = who.get("email") if isinstance(who, dict) else None
+    return email if isinstance(email, str) else None
 
 
-def _item(meeting: Meeting) -> Item:
+def _read(row: Any) -> Item:
+    """Raises ValueError."""
+    meeting = Meeting.model_validate(row)
     metadata = meeting.model_dump(mode="json", include={"url", "share_url", "recorded_by", "calendar_invitees"})
     return Item(
         external_id=str(meeting.recording_id),
@@ -172,14 +170,6 @@ def _speaker(line: dict[str, Any]) -> str | None:
 def _seconds(clock: str) -> float:
     hours, minutes, seconds = clock.split(":")
     return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-
-
-def _moment(said: Any) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(said)
-    except (TypeError, ValueError):
-        return None
-    return moment if moment.tzinfo else None
 
 
 CONNECTOR = Connector(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -29,6 +28,7 @@ from pipeline_runtime.failures import (
     ItemProblem,
     Problem,
     Transient,
+    place_of,
 )
 from pipeline_runtime.tasks import Task
 
@@ -59,17 +59,11 @@ async def _fetched(kit: Kit, task: Task, folder: Path) -> Encoded:
     except NotFound:
         found = GONE
     except (ValidationError, KeyError, TypeError, ValueError) as error:
-        log.warning("item.unreadable", error=type(error).__name__, where=_place(error))
+        log.warning("item.unreadable", error=type(error).__name__, where=place_of(error))
         raise Transient(SOURCE_UNREADABLE) from error
     if isinstance(found, Audio):
         return kit.messages.audio(task, item, found, await _stored(kit, task, http, found))
     return kit.messages.skipped(task, found)
-
-
-def _place(error: Exception) -> str:
-    """File and line, for whoever mends a connector; not what could not be read: that may be a transcript."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
 async def _item(kit: Kit, task: Task) -> Item:

@@ -20,7 +20,7 @@ from pipeline_runtime.connectors.admission import Place
 from pipeline_runtime.connectors.http import Http
 from pipeline_runtime.connectors.kit import Kit
 from pipeline_runtime.connectors.values import Page, Window
-from pipeline_runtime.failures import LONGEST_MESSAGE, SOURCE_UNREADABLE, ItemProblem
+from pipeline_runtime.failures import LONGEST_MESSAGE, SOURCE_UNREADABLE, ItemProblem, Transient, place_of
 from pipeline_runtime.tasks import Task
 
 _BEGIN = text("""
@@ -100,7 +100,7 @@ class Listing:
     async def run(self) -> None:
         """List all, and say so. Raises Stopped, Transient, ItemProblem."""
         pages, window = self._pages()
-        async for page in pages:
+        async for page in _readable(pages):
             self.progress.note(page.unreadable)
             await self._admit(page)
         await self._end(window)
@@ -156,6 +156,16 @@ class Listing:
         name = self.kit.connector.manifest.name
         told = f"{name} listed {calls} in a way that cannot be read. Each sync tries again."
         return SOURCE_UNREADABLE.code, told
+
+
+async def _readable(pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+    """What is not as the source documents it is the source's fault, as with a single call. Raises Transient."""
+    try:
+        async for page in pages:
+            yield page
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        log.warning("listing.unreadable", error=type(error).__name__, where=place_of(error))
+        raise Transient(SOURCE_UNREADABLE) from error
 
 
 async def begin(kit: Kit, task: Task) -> Listing | None:
