@@ -94,7 +94,11 @@ SOURCE_NOT_CONFIGURED = Answer(
     409, "source_not_configured", "This source is not set up on this installation. Ask your administrator."
 )
 ACCOUNT_PAUSED = Answer(409, "account_paused", "This account is paused. Resume it first.")
-RECONNECT_NEEDED = Answer(409, "reconnect_needed", "This account has to be connected again first.")
+RECONNECT_NEEDED = Answer(
+    409,
+    "reconnect_needed",
+    "The source no longer lets us in. Reconnect this account: what is missing is then fetched by itself.",
+)
 ACCOUNT_DISCONNECTED = Answer(
     409, "account_disconnected", "This account is disconnected. Connect it again first."
 )
