@@ -1,36 +1,25 @@
-"""The guards against what a model only believes to have heard."""
+"""Transcripts: text, segments, words, and parts joined."""
 
 from __future__ import annotations
 
 from transcriber.audio import Part
-from transcriber.transcript import Heard, Transcript, credible, joined, printable, segments_of, text_of
+from transcriber.transcript import (
+    Dropped,
+    Heard,
+    Transcript,
+    Word,
+    confidence_of,
+    joined,
+    printable,
+    retimed,
+    segments_of,
+    text_of,
+    words_of,
+)
 
 
 def said(*texts: str) -> list[Heard]:
     return [Heard(float(n), n + 1.0, text) for n, text in enumerate(texts)]
-
-
-def test_words_over_silence_are_dropped_by_their_scores() -> None:
-    invented = Heard(0, 2, "Thank you for watching!", no_speech_prob=0.9, avg_logprob=-1.4)
-    real = Heard(2, 4, "Thank you for watching!", no_speech_prob=0.9, avg_logprob=-0.3)
-
-    assert credible([invented, real]) == [real]
-
-
-def test_a_segment_that_repeats_itself_is_dropped() -> None:
-    loop = Heard(0, 20, "and so on " * 30, compression_ratio=9.0)
-
-    assert credible([loop, *said("Next point.")]) == said("Next point.")
-
-
-def test_three_equal_neighbours_are_a_loop_and_two_are_not() -> None:
-    assert [one.text for one in credible(said("Yes.", "yes", "Yes!", "No.", "No."))] == ["Yes.", "No.", "No."]
-
-
-def test_segments_stay_inside_the_recording_and_in_order() -> None:
-    heard = [Heard(-1, 2, "a"), Heard(3, 2, "b"), Heard(5, 99, "c"), Heard(5, 6, " ")]
-
-    assert [(one.start, one.end) for one in segments_of(heard, 6.0)] == [(0, 2), (3, 3), (5, 6)]
 
 
 def test_text_keeps_the_spaces_of_its_language() -> None:
@@ -43,8 +32,8 @@ def test_what_no_database_takes_never_gets_into_a_transcript() -> None:
 
 
 def test_parts_are_joined_with_their_times() -> None:
-    one = Transcript(text="One.", segments=segments_of(said("One."), 10), usage={"seconds": 10})
-    two = Transcript(text="Two.", segments=segments_of(said("Two."), 5), language="en", usage={"seconds": 5})
+    one = Transcript(text="One.", segments=segments_of(said("One.")), usage={"seconds": 10})
+    two = Transcript(text="Two.", segments=segments_of(said("Two.")), language="en", usage={"seconds": 5})
 
     whole = joined([(Part(0, 0, 10), one), (Part(1, 10, 15), two)])
 
@@ -52,3 +41,31 @@ def test_parts_are_joined_with_their_times() -> None:
     assert [(one.start, one.end) for one in whole.segments] == [(0, 1), (10, 11)]
     assert whole.usage == {"seconds": 15}
     assert whole.language == "en"
+
+
+def test_every_time_of_a_transcript_moves_together() -> None:
+    one = Transcript(
+        text="One.",
+        segments=segments_of(said("One.")),
+        words=(Word(start=0, end=1, text="One."),),
+        dropped=(Dropped(reason="silence", start=0, end=1),),
+    )
+
+    moved = retimed(one, lambda seconds: seconds * 2 + 10)
+
+    assert [(x.start, x.end) for x in (*moved.segments, *moved.words, *moved.dropped)] == [(10, 12)] * 3
+    assert moved.text == "One."
+
+
+def test_words_are_given_only_where_every_segment_has_them() -> None:
+    timed = Heard(0, 1, "One.", words=(Word(start=0, end=1, text="One."),))
+
+    assert [word.text for word in words_of([timed, timed])] == ["One.", "One."]
+    assert words_of([timed, Heard(1, 2, "Two.")]) == ()
+
+
+def test_how_sure_an_engine_is_counts_by_length() -> None:
+    assert (
+        confidence_of([Heard(0, 1, "a" * 30, avg_logprob=-0.2), Heard(1, 2, "b" * 10, avg_logprob=-1)]) == -0.4
+    )
+    assert confidence_of(said("One.")) is None

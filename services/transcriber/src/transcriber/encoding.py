@@ -16,6 +16,11 @@ _COMFORTABLE = 24 * 1024 * 1024  # bytes; the usual limit of 25 MiB counts the r
 _CHUNK = 10  # seconds that are encoded at a time
 
 
+def longest(max_bytes: int) -> float:
+    """Seconds of sound that stay under the cap at the lowest rate."""
+    return min(max_bytes, _COMFORTABLE) / (_KBITS[-1] * 125 * 1.01)
+
+
 def kbits_for(seconds: float, max_bytes: int | None) -> int:
     """The best rate whose file stays under the cap, in kbit/s. Raises too_long_for_engine."""
     room = min(max_bytes or _COMFORTABLE, _COMFORTABLE)

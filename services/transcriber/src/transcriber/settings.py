@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import AnyHttpUrl, Field, SecretStr
 
 from pipeline_runtime.settings import DatabaseUrl, ServiceSettings, Settings
 
 
 class EngineSettings(Settings):
-    """Which engine works. The keys stay in this service."""
+    """Which engine works, and how. The keys stay in this service."""
 
     transcriber_base_url: AnyHttpUrl | None = None
     transcriber_api_key: SecretStr | None = None
     transcriber_model: str | None = None
+    transcriber_successor: str | None = None
+    transcriber_language: str | None = None
+    transcriber_word_times: bool = False
+    transcriber_device: Literal["auto", "cpu", "cuda"] = "auto"
+    transcriber_compute_type: str | None = None
+    transcriber_threads: int | None = Field(default=None, ge=1, le=256)
+    transcriber_batch_size: int | None = Field(default=None, ge=1, le=256)
     openai_api_key: SecretStr | None = None
+    openai_api_url: AnyHttpUrl = AnyHttpUrl("https://api.openai.com/v1")
     transcriber_workers: int | None = Field(default=None, ge=1, le=64)
 
     @property
@@ -23,7 +33,7 @@ class EngineSettings(Settings):
 
     @property
     def workers(self) -> int:
-        """How many recordings are worked on at once: a model takes all cores, a request none."""
+        """How many parts are asked for at once: a model takes all cores, a request none."""
         return self.transcriber_workers or (1 if self.is_local else 4)
 
 
@@ -33,3 +43,5 @@ class TranscriberSettings(ServiceSettings, EngineSettings):
     transcriber_database_url: DatabaseUrl
     storage_url: str
     transcriber_lease_seconds: float = Field(default=30.0, ge=1)
+    transcriber_part_seconds: float | None = Field(default=None, ge=10, le=3600)
+    transcriber_cutters: int = Field(default=2, ge=1, le=16)

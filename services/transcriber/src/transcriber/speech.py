@@ -1,11 +1,13 @@
-"""Whether anybody speaks: asked before an engine is, since engines invent words over silence."""
+"""Whether anybody speaks, and for how long: engines invent words over silence."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from faster_whisper.vad import VadOptions, get_speech_timestamps
 
-from transcriber.audio import Audio
+from transcriber.audio import RATE, Audio, Part
 
 _WINDOW = 60.0  # seconds that are listened to at a time
 _LENIENT = VadOptions(threshold=0.35, min_speech_duration_ms=250)
@@ -14,10 +16,19 @@ _LENIENT = VadOptions(threshold=0.35, min_speech_duration_ms=250)
 
 def has_speech(audio: Audio) -> bool:
     """True at the first speech. Blocks: some 10 ms for each second that is silent."""
-    start = 0.0
-    while start < audio.seconds:
-        samples = audio.samples(start, start + _WINDOW)
-        if len(samples) and get_speech_timestamps(samples.astype(np.float32) / 32768, _LENIENT):
-            return True
+    return any(seconds > 0 for seconds in _spoken(audio, 0.0, audio.seconds))
+
+
+def speech_seconds(audio: Audio, part: Part) -> float:
+    """How many seconds of the part are speech. Blocks: some 10 ms for each second."""
+    return sum(_spoken(audio, part.start, part.end))
+
+
+def _spoken(audio: Audio, start: float, end: float) -> Iterator[float]:
+    """Seconds of speech in each minute."""
+    while start < end:
+        samples = audio.samples(start, min(start + _WINDOW, end))
+        if len(samples):
+            found = get_speech_timestamps(samples.astype(np.float32) / 32768, _LENIENT)
+            yield sum(one["end"] - one["start"] for one in found) / RATE
         start += _WINDOW
-    return False

@@ -88,7 +88,10 @@ class PartAudio:
 
     @contextmanager
     def mp3(self, max_bytes: int | None) -> Iterator[Path]:
-        """The part as a small MP3 for the time of the body. Entering blocks; raises too_long_for_engine."""
+        """The part as a small MP3 for the time of the body. Entering blocks; raises PartTooLong."""
+        if max_bytes is not None and self.seconds >= encoding.longest(max_bytes):
+            most = int(encoding.longest(max_bytes))
+            raise PartTooLong(f"It has {self.seconds / 60:.0f} minutes.", max_seconds=most, max_bytes=max_bytes)
         file = self.audio.path.with_name(f"part-{self.part.number}.mp3")
         try:
             yield encoding.encode(self.audio, self.part, file, max_bytes=max_bytes)
@@ -101,10 +104,19 @@ class Engine(Protocol):
 
     name: str
     """What metrics and metadata call it."""
-    model: str
-    """The model that works now, as the engine knows it: another one where the configured model is gone."""
-    caps: Caps
-    """Of the model that works now."""
+
+    @property
+    def model(self) -> str:
+        """The model that works now, as the engine knows it: another one where the configured model is gone."""
+
+    @property
+    def caps(self) -> Caps:
+        """Of the model that works now."""
+
+    @property
+    def takes_speakers(self) -> bool:
+        """Whether it tells speakers apart, and those best whose voices it is given in `Hints`."""
+
     languages: frozenset[str] | None
     """ISO 639-1 codes of what it understands; None for any language."""
 
@@ -116,6 +128,9 @@ class Engine(Protocol):
 
     def problem(self) -> str | None:
         """Why it cannot work right now, in a few words; None when it can."""
+
+    def notice(self) -> str | None:
+        """What an operator should know although it works: that its model is gone, or will be soon."""
 
     async def transcribe(
         self,

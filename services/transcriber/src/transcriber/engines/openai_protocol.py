@@ -1,13 +1,15 @@
 """Any engine that speaks `POST /v1/audio/transcriptions`: OpenAI itself, or a server of one's own.
 
 API: https://platform.openai.com/docs/api-reference/audio/createTranscription. Whoever calls does
-the retrying: a call here is one request (two, where the model refuses the richer answer).
+the retrying: a call here is one request, and another one only where the model refuses an option,
+or is gone and its successor is asked.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -19,20 +21,30 @@ from openai import AsyncOpenAI, omit
 from pydantic import SecretStr
 
 from pipeline_runtime.failures import ENGINE_UNAVAILABLE, Transient
-from transcriber.engines.answers import read_answer
-from transcriber.engines.engine import NO_HINTS, Caps, Hints, OnProgress, PartAudio
-from transcriber.engines.refusals import FormatRefused, problem_of
+from transcriber.engines import models
+from transcriber.engines.answers import Answer, read_answer
+from transcriber.engines.engine import NO_HINTS, Caps, Hints, OnProgress, PartAudio, PartTooLong
+from transcriber.engines.refusals import ModelGone, OptionRefused, problem_of
+from transcriber.engines.request import Refused, options_of
+from transcriber.engines.succession import Succession
+from transcriber.speech import speech_seconds
 from transcriber.transcript import Transcript
 
 OPENAI_URL = "https://api.openai.com/v1"
-OPENAI_MODEL = "gpt-transcribe"  # the successor of whisper-1, which ends in February 2027
-OWN_MODEL = "whisper-1"  # what servers of one's own answer to where they do not care
-_MAX_BYTES = 24 * 1024 * 1024  # OpenAI takes 25 MiB, with the request around the file
-_SHORT_MODELS = 1400.0  # seconds that gpt-4o's transcribing models take
 _CONNECT, _WRITE = 10.0, 120.0  # seconds
 _LEAST_WAIT, _PER_SECOND, _MOST_WAIT = 120.0, 2.0, 7200.0  # for the answer, by the length of the sound
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class _Question:
+    """One part, and what is asked about it."""
+
+    part: PartAudio
+    language: str | None
+    prompt: str | None
+    hints: Hints
 
 
 class OpenAIEngine:
@@ -40,17 +52,42 @@ class OpenAIEngine:
 
     languages: frozenset[str] | None = None
 
-    def __init__(self, *, key: SecretStr | None, base_url: str | None = None, model: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        key: SecretStr | None,
+        base_url: str | None = None,
+        openai_url: str = OPENAI_URL,
+        model: str | None = None,
+        successor: str | None = None,
+        language: str | None = None,
+        words: bool = False,
+    ) -> None:
         self.name = "compatible" if base_url else "openai"
-        self.model = model or (OWN_MODEL if base_url else OPENAI_MODEL)
-        is_short = self.model.startswith("gpt-4o")
-        self.caps = Caps(None if base_url else _MAX_BYTES, _SHORT_MODELS if is_short else None)
-        self._form = _richest_form(self.model)
+        self._models = Succession(model or models.DEFAULT, successor, own_server=base_url is not None)
+        self._language = language  # where nobody says which; whisper.cpp takes English without, and `auto`
+        self._words = words
+        self._refused = Refused()
         self._client = AsyncOpenAI(
             api_key=key.get_secret_value() if key else "none",  # the client insists on one
-            base_url=_with_version(base_url) if base_url else OPENAI_URL,
+            base_url=_with_version(base_url or openai_url),
             max_retries=0,
         )
+
+    @property
+    def model(self) -> str:
+        """The model that is asked now."""
+        return self._models.current.name
+
+    @property
+    def caps(self) -> Caps:
+        """Of that model."""
+        return self._models.current.caps
+
+    @property
+    def takes_speakers(self) -> bool:
+        """Whether it tells speakers apart, and those best whose voices it is given."""
+        return self._models.current.speakers
 
     async def start(self) -> None:
         """Nothing to do: a paid engine is not asked before there is work."""
@@ -63,6 +100,10 @@ class OpenAIEngine:
         """None: whether it answers is seen by the work."""
         return None
 
+    def notice(self) -> str | None:
+        """That the model is gone or will be, where it is so."""
+        return self._models.notice()
+
     async def transcribe(
         self,
         part: PartAudio,
@@ -72,53 +113,80 @@ class OpenAIEngine:
         hints: Hints = NO_HINTS,
         on_progress: OnProgress,
     ) -> Transcript:
-        """The part's words in one call. Raises ItemProblem or Transient."""
-        async with AsyncExitStack() as stack:
-            mp3 = part.mp3(self.caps.max_bytes)
-            file = await asyncio.to_thread(stack.enter_context, mp3)
-            told = ", ".join([*([prompt] if prompt else []), *hints.vocabulary]) or None
-            body = await self._ask_in_time(file, part.seconds, language, told)
-        on_progress(part.seconds)
-        return read_answer(body, part.seconds)
+        """The part's words. Raises ItemProblem, Transient or PartTooLong."""
+        question = _Question(part, language, prompt, hints)
+        while True:
+            model = self._models.current
+            try:
+                transcript = await self._heard(question, model)
+            except ModelGone as gone:
+                self._models.replace(model, gone)
+            else:
+                on_progress(part.seconds)
+                return transcript
 
-    async def _ask_in_time(self, file: Path, seconds: float, language: str | None, prompt: str | None) -> bytes:
+    async def _heard(self, question: _Question, model: models.Model) -> Transcript:
+        """The part's words by this model. Raises what `transcribe` does, and ModelGone."""
+        part = question.part
+        if model.max_seconds is not None and part.seconds > model.max_seconds:
+            raise PartTooLong(
+                f"It takes {model.max_seconds / 60:.0f} minutes at once.", max_seconds=model.max_seconds
+            )
+        async with AsyncExitStack() as stack:
+            file = await asyncio.to_thread(stack.enter_context, part.mp3(model.max_bytes))
+            answer, options = await self._asked_in_time(file, question, model)
+        transcript = answer.transcript(part.seconds, await _speech(part, answer))
+        return transcript.model_copy(
+            update={
+                "known_speakers": tuple(options.get("known_speaker_names", ())),
+                "model": model.name,
+                "replaces": self._models.replaced_by(model),
+                "seconds": round(part.seconds, 3),
+            }
+        )
+
+    async def _asked_in_time(
+        self, file: Path, question: _Question, model: models.Model
+    ) -> tuple[Answer, dict[str, Any]]:
         """A server that sends a byte now and then would keep every smaller time-out from striking."""
         try:
             async with asyncio.timeout(2 * _MOST_WAIT):
-                return await self._ask(file, seconds, language, prompt)
+                return await self._asked(file, question, model)
         except TimeoutError:
             raise Transient(ENGINE_UNAVAILABLE, "It did not answer in time.") from None
 
-    async def _ask(self, file: Path, seconds: float, language: str | None, prompt: str | None) -> bytes:
-        try:
-            return await self._post(file, seconds, language, prompt)
-        except FormatRefused:
-            if self._form == "json":
-                raise Transient(ENGINE_UNAVAILABLE) from None
-            log.info("engine.answers_json_only", engine=self.name, model=self.model)
-            self._form = "json"
-            return await self._ask(file, seconds, language, prompt)
+    async def _asked(
+        self, file: Path, question: _Question, model: models.Model
+    ) -> tuple[Answer, dict[str, Any]]:
+        """The answer and the options it was asked with, without those that the server refuses."""
+        while True:
+            options = options_of(
+                model, self._refused, prompt=question.prompt, hints=question.hints, words=self._words
+            )
+            try:
+                body = await self._posted(file, question, model, options)
+            except OptionRefused as refused:
+                log.info("engine.option_refused", engine=self.name, model=model.name, option=refused.option)
+                self._refused.add(model, refused.option, options)
+            else:
+                return read_answer(body), options
 
-    async def _post(self, file: Path, seconds: float, language: str | None, prompt: str | None) -> bytes:
-        """The body of the answer. Raises ItemProblem, FormatRefused."""
-        wait = min(_LEAST_WAIT + seconds * _PER_SECOND, _MOST_WAIT)
-        options: dict[str, Any] = {"response_format": self._form}
-        if self._form == "verbose_json":
-            options["timestamp_granularities"] = ["segment"]
-        if self._form == "diarized_json":
-            options["chunking_strategy"] = "auto"
+    async def _posted(
+        self, file: Path, question: _Question, model: models.Model, options: dict[str, Any]
+    ) -> bytes:
+        """The body of the answer to one request. Raises ItemProblem, OptionRefused."""
+        wait = min(_LEAST_WAIT + question.part.seconds * _PER_SECOND, _MOST_WAIT)
         try:
             answer = await self._client.audio.transcriptions.with_raw_response.create(
                 file=file,  # with a real name: the format is taken from it
-                model=self.model,
-                language=language or omit,
-                prompt=(prompt if self._form != "diarized_json" else None) or omit,
+                model=model.name,
+                language=question.language or self._language or omit,
                 timeout=httpx2.Timeout(wait, connect=_CONNECT, write=_WRITE),
                 **options,
             )
         except openai.APIError as error:
             log.warning("engine.refused", **_facts(error))
-            raise problem_of(error) from None
+            raise problem_of(error, options, has_ended=self._models.has_ended(model)) from None
         except httpx2.HTTPError as error:
             raise Transient(ENGINE_UNAVAILABLE) from error
         return bytes(answer.content)
@@ -127,11 +195,13 @@ class OpenAIEngine:
         return f"OpenAIEngine({self.name}, {self.model})"
 
 
-def _richest_form(model: str) -> str:
-    """The answer with the most in it that a model gives."""
-    if "diarize" in model:
-        return "diarized_json"
-    return "json" if model.startswith("gpt-") else "verbose_json"
+async def _speech(part: PartAudio, answer: Answer) -> float | None:
+    """Seconds of speech in the part, where the answer's own scores say nothing about what to believe."""
+    if answer.has_scores or not answer.text.strip():
+        return part.speech
+    if part.speech is not None:
+        return part.speech
+    return await asyncio.to_thread(speech_seconds, part.audio, part.part)
 
 
 def _with_version(url: str) -> str:

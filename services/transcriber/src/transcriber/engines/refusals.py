@@ -6,7 +6,7 @@ The server's own words are read, and never handed on: they may carry parts of a 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -21,25 +21,42 @@ from pipeline_runtime.failures import (
     ENGINE_UNAUTHORISED,
     ENGINE_UNAVAILABLE,
     LANGUAGE_NOT_SUPPORTED,
-    TOO_LONG_FOR_ENGINE,
     ItemProblem,
     Transient,
 )
+from transcriber.engines.engine import PartTooLong
 
 _USED_UP = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 _TOO_LONG = re.compile(r"longer than|too long|maximum.{0,40}(duration|length)|exceeds?.{0,40}(duration|length)")
+_SECONDS = re.compile(r"longer than (\d{1,6})(?:\.\d+)? seconds")
+_BYTES = re.compile(r"limit \((\d{1,12})\)")
+_NAMED_IN_WORDS = {"response_format", "timestamp_granularities"}
+"""Options whose refusal servers put into words alone."""
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
-class FormatRefused(Exception):
-    """This model does not answer in the form that was asked for."""
+class OptionRefused(Exception):
+    """The server takes the sound, but not this option of the request; `response_format` is one."""
+
+    def __init__(self, option: str) -> None:
+        super().__init__(option)
+        self.option = option
 
 
-def problem_of(error: openai.APIError) -> ItemProblem:
-    """What an error means for the item; Transient where another try may help.
+class ModelGone(ItemProblem):
+    """The server does not have this model, or not any more. `is_certain`: it said so by its code."""
 
-    Raises FormatRefused where only the answer's form was refused.
+    def __init__(self, detail: str, *, is_certain: bool) -> None:
+        super().__init__(ENGINE_MODEL_MISSING, detail)
+        self.is_certain = is_certain
+
+
+def problem_of(error: openai.APIError, sent: Collection[str] = (), *, has_ended: bool = False) -> ItemProblem:
+    """What an error means for the item; Transient where another try may help. Also PartTooLong and ModelGone.
+
+    `has_ended`: the provider has announced that the model is gone by now. Raises OptionRefused where only
+    an option of those that were `sent` was refused.
     """
     if isinstance(error, openai.APITimeoutError):
         return Transient(ENGINE_UNAVAILABLE, "It did not answer in time.")
@@ -53,29 +70,38 @@ def problem_of(error: openai.APIError) -> ItemProblem:
         return Transient(ENGINE_RATE_LIMITED, detail, retry_after=retry_after(headers))
     if status >= 500 or status in (408, 409, 425):
         return Transient(ENGINE_UNAVAILABLE, detail, retry_after=retry_after(headers))
-    permanent = {
-        401: ENGINE_UNAUTHORISED,
-        403: ENGINE_UNAUTHORISED,
-        404: ENGINE_MODEL_MISSING,
-        413: TOO_LONG_FOR_ENGINE,
-    }
-    if status in permanent:
-        return ItemProblem(permanent[status], detail)
-    return _problem_of_request(error, detail)
+    if status == 413:  # its type says server_error, and it is not one
+        return PartTooLong(detail, max_bytes=_told(_BYTES, error))
+    if status in (404, 410) or error.code == "model_not_found":
+        return ModelGone(detail, is_certain=has_ended or status == 410 or error.code == "model_not_found")
+    if status in (401, 403):
+        gone = has_ended and status == 403
+        return ModelGone(detail, is_certain=True) if gone else ItemProblem(ENGINE_UNAUTHORISED, detail)
+    problem = _problem_of_request(error, detail, sent)
+    return ModelGone(detail, is_certain=True) if has_ended and problem.code == ENGINE_REFUSED.code else problem
 
 
-def _problem_of_request(error: openai.APIStatusError, detail: str) -> ItemProblem:
+def _problem_of_request(error: openai.APIStatusError, detail: str, sent: Collection[str]) -> ItemProblem:
     """400 and its like: the request was understood and is not wanted."""
-    words = _words(error.body)
-    if error.param == "response_format" or "response_format" in words or "verbose_json" in words:
-        raise FormatRefused
-    if error.code == "model_not_found" or error.param == "model":
-        return ItemProblem(ENGINE_MODEL_MISSING, detail)
-    if error.param == "language" or "unsupported language" in words:
+    words, param = _words(error.body), str(error.param or "").removesuffix("[]")
+    if param in sent:
+        raise OptionRefused(param)
+    if param == "model":
+        return ModelGone(detail, is_certain=False)
+    if param == "language" or "unsupported language" in words:
         return ItemProblem(LANGUAGE_NOT_SUPPORTED, detail)
     if _TOO_LONG.search(words):
-        return ItemProblem(TOO_LONG_FOR_ENGINE, detail)
+        return PartTooLong(detail, max_seconds=_told(_SECONDS, error))
+    for option in _NAMED_IN_WORDS & set(sent):
+        if not param and (option in words or (option == "response_format" and "verbose_json" in words)):
+            raise OptionRefused(option)
     return ItemProblem(ENGINE_REFUSED, detail)
+
+
+def _told(pattern: re.Pattern[str], error: openai.APIStatusError) -> int | None:
+    """The limit in the server's words, a whole number of seconds or bytes; None where there is none."""
+    found = pattern.search(_words(error.body))
+    return int(found[1]) if found and int(found[1]) > 0 else None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
