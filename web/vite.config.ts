@@ -1,6 +1,8 @@
 import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
@@ -23,8 +25,24 @@ function withoutInjectedStyles(): Plugin {
   };
 }
 
+/** A `.br` and a `.gz` beside each text file: the gateway serves the smallest that the browser takes. */
+function compressed(): Plugin {
+  return {
+    name: 'compressed',
+    apply: 'build',
+    writeBundle({ dir = 'dist' }, bundle) {
+      const names = [...Object.keys(bundle), 'assets/icon.svg', 'assets/theme.js'];
+      for (const name of names.filter((one) => /\.(js|css|html|svg)$/.test(one))) {
+        const content = readFileSync(`${dir}/${name}`);
+        writeFileSync(`${dir}/${name}.br`, brotliCompressSync(content));
+        writeFileSync(`${dir}/${name}.gz`, gzipSync(content, { level: 9 }));
+      }
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [withoutInjectedStyles(), react(), tailwindcss()],
+  plugins: [withoutInjectedStyles(), react(), tailwindcss(), compressed()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   server: { proxy: { '/api': GATEWAY, '/oauth': GATEWAY } },
   optimizeDeps: { exclude: ['sonner'] },

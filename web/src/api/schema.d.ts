@@ -291,6 +291,87 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin an upload
+         * @description Announce a file: its size and name. Refused before a byte is sent where it could not be taken.
+         *
+         *     The answer's `Location` is where its bytes go, by PATCH; the first may come with this request.
+         */
+        post: operations["begin_upload_api_uploads_post"];
+        delete?: never;
+        /**
+         * What of tus is spoken
+         * @description Version, extensions and the largest file, for clients that ask first.
+         */
+        options: operations["describe_uploads_api_uploads_options"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/uploads/{upload_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What became of an upload
+         * @description How far it is; once all bytes are here, its job; if it was refused, why. Disturbs nobody.
+         */
+        get: operations["get_upload_api_uploads__upload_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * End an upload
+         * @description Give up a file that is not whole; nothing of it stays. A whole one is an import: cancel its job.
+         */
+        delete: operations["end_upload_api_uploads__upload_id__delete"];
+        options?: never;
+        /**
+         * How far an upload is
+         * @description Where the next piece begins. A request that still writes to this upload is ended by it.
+         */
+        head: operations["measure_upload_api_uploads__upload_id__head"];
+        /**
+         * Send a piece of a file
+         * @description Bytes from `Upload-Offset` on, as many as you like. What came before a connection broke is kept.
+         *
+         *     As soon as the first bytes show that the file is none that is taken, it is refused and the upload ends.
+         *     With the last byte the upload is received; look at it for the job.
+         */
+        patch: operations["send_piece_api_uploads__upload_id__patch"];
+        trace?: never;
+    };
+    "/api/uploads/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What is known of files
+         * @description Ask before uploading: of up to 1000 files, by hash, which are in your library or on their way there.
+         */
+        post: operations["check_files_api_uploads_check_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/imports/url": {
         parameters: {
             query?: never;
@@ -611,6 +692,8 @@ export interface paths {
          * Follow imports live
          * @description Server-sent events: first a snapshot, then progress with rising versions, and what tasks do.
          *
+         *     Also: accounts that change, tries at connecting and how they end, connectors that come and go.
+         *
          *     Nothing is replayed on `Last-Event-ID`: every connection begins with a fresh snapshot.
          */
         get: operations["follow_api_events_get"];
@@ -682,6 +765,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/info": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * This installation
+         * @description The version, whether anybody may sign up, what files are taken. Nobody has to be signed in.
+         */
+        get: operations["get_info_api_info_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -726,6 +829,33 @@ export interface components {
             /** Recording Id */
             recording_id: string | null;
             error: components["schemas"]["Failure"] | null;
+        };
+        /**
+         * AcceptedType
+         * @description A kind of file. `has_picture`: it may be a video, of which the sound alone is transcribed.
+         */
+        AcceptedType: {
+            /**
+             * Name
+             * @example MP4
+             */
+            name: string;
+            /**
+             * Extensions
+             * @example [
+             *       ".mp4"
+             *     ]
+             */
+            extensions: string[];
+            /**
+             * Media Types
+             * @example [
+             *       "video/mp4"
+             *     ]
+             */
+            media_types: string[];
+            /** Has Picture */
+            has_picture: boolean;
         };
         /**
          * Account
@@ -1058,10 +1188,18 @@ export interface components {
             expires_at: string | null;
         };
         /**
+         * Hashes
+         * @description Files that may be in the library already, by the SHA-256 of their bytes.
+         */
+        Hashes: {
+            /** Sha256 */
+            sha256: string[];
+        };
+        /**
          * Import
-         * @description An import of a file or of links. `filename` and `size` are those of an upload, `links` as they were given.
+         * @description An import of a file or of links. `filename` and `size` are those of an upload.
          *
-         *     `item` is the call, where the import has found exactly one.
+         *     `links` are those that were given. `item` is the call, where the import has found exactly one.
          */
         Import: {
             /**
@@ -1073,8 +1211,11 @@ export interface components {
             source_app: string;
             /** Account Id */
             account_id: string | null;
-            /** Trigger */
-            trigger: string;
+            /**
+             * Trigger
+             * @enum {string}
+             */
+            trigger: "upload" | "connect" | "manual" | "schedule" | "webhook" | "retry";
             /** Title */
             title: string | null;
             /**
@@ -1141,8 +1282,11 @@ export interface components {
              * @enum {string}
              */
             status: "imported" | "duplicate";
-            /** Trigger */
-            trigger: string;
+            /**
+             * Trigger
+             * @enum {string}
+             */
+            trigger: "upload" | "connect" | "manual" | "schedule" | "webhook" | "retry";
             /** Account Id */
             account_id: string | null;
             /** Account Email */
@@ -1164,6 +1308,23 @@ export interface components {
             imports: components["schemas"]["Import"][];
             /** Next Before */
             next_before: string | null;
+        };
+        /**
+         * Installation
+         * @description This installation. `signup`: whether anybody may make an account, or the administrator does.
+         */
+        Installation: {
+            /** Version */
+            version: string;
+            /**
+             * Signup
+             * @enum {string}
+             */
+            signup: "open" | "closed";
+            /** Upload Limit Bytes */
+            upload_limit_bytes: number;
+            /** Accepted Types */
+            accepted_types: components["schemas"]["AcceptedType"][];
         };
         /**
          * Item
@@ -1201,7 +1362,7 @@ export interface components {
         };
         /**
          * Items
-         * @description A page of a job's calls, in the order in which they were found. `next_after` asks for the next one.
+         * @description A page of a job's calls, in the order in which they were found.
          */
         Items: {
             /** Items */
@@ -1227,8 +1388,11 @@ export interface components {
             source_app: string;
             /** Account Id */
             account_id: string | null;
-            /** Trigger */
-            trigger: string;
+            /**
+             * Trigger
+             * @enum {string}
+             */
+            trigger: "upload" | "connect" | "manual" | "schedule" | "webhook" | "retry";
             /** Title */
             title: string | null;
             /**
@@ -1282,8 +1446,11 @@ export interface components {
             source_app: string;
             /** Account Id */
             account_id: string | null;
-            /** Trigger */
-            trigger: string;
+            /**
+             * Trigger
+             * @enum {string}
+             */
+            trigger: "upload" | "connect" | "manual" | "schedule" | "webhook" | "retry";
             /** Title */
             title: string | null;
             /**
@@ -1334,6 +1501,35 @@ export interface components {
             jobs: components["schemas"]["Job"][];
             /** Next Before */
             next_before: string | null;
+        };
+        /**
+         * KnownFile
+         * @description What of a file is here. `imported`: it is in the library. `importing`: its job is at work. `receiving`
+         *     and `checking`: an upload that claims this hash is under way. `failed`: its job has, and may be retried.
+         *     `unknown`: nothing.
+         */
+        KnownFile: {
+            /** Sha256 */
+            sha256: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "imported" | "importing" | "receiving" | "checking" | "failed" | "unknown";
+            /** Recording Id */
+            recording_id: string | null;
+            /** Job Id */
+            job_id: string | null;
+            /** Upload Id */
+            upload_id: string | null;
+        };
+        /**
+         * KnownFiles
+         * @description In the order in which they were asked for.
+         */
+        KnownFiles: {
+            /** Files */
+            files: components["schemas"]["KnownFile"][];
         };
         /**
          * Match
@@ -1680,6 +1876,52 @@ export interface components {
             text: string;
         };
         /**
+         * Upload
+         * @description A resumable upload. `receiving`: bytes from `offset` on are wanted. `checking`: all are here, and are
+         *     being looked at. `done`: the file is in the books of its job. `refused`: `error` says why.
+         *
+         *     `status` is the job's. `outcome` is as of a file that was posted; `quota_exceeded` has an `error` too.
+         */
+        Upload: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "receiving" | "checking" | "done" | "refused";
+            /** Filename */
+            filename: string;
+            /** Size */
+            size: number;
+            /** Offset */
+            offset: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Job Id */
+            job_id: string | null;
+            /** Item Id */
+            item_id: string | null;
+            /** Status */
+            status: ("queued" | "running" | "completed" | "partial" | "failed" | "cancelled") | null;
+            /** Outcome */
+            outcome: ("found" | "joined" | "duplicate" | "quota_exceeded") | null;
+            /** Recording Id */
+            recording_id: string | null;
+            error: components["schemas"]["Failure"] | null;
+        };
+        /**
          * UrlAccepted
          * @description A job for each source, and the links that no source takes.
          */
@@ -1810,6 +2052,215 @@ export interface components {
              * @default null
              */
             errors: components["schemas"]["FieldError"][] | null;
+        };
+        /**
+         * AccountState
+         * @description How a connected account stands.
+         */
+        AccountState: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Source App */
+            source_app: string;
+            /** Version */
+            version: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "active" | "paused" | "error" | "disconnected";
+            /** Reason */
+            reason: string | null;
+            /** Email */
+            email: string | null;
+        };
+        /**
+         * ConnectorState
+         * @description Whether a source's connector works now.
+         */
+        ConnectorState: {
+            /** Source */
+            source: string;
+            /** Is Running */
+            is_running: boolean;
+        };
+        /**
+         * ImportActivity
+         * @description What a task is doing now. At most one a second, and any may be lost.
+         *
+         *     `seconds_done` and `seconds_total` are of audio; `until` is when a wait ends.
+         */
+        ImportActivity: {
+            /**
+             * Job Id
+             * Format: uuid
+             */
+            job_id: string;
+            /**
+             * Item Id
+             * Format: uuid
+             */
+            item_id: string;
+            /**
+             * Doing
+             * @enum {string}
+             */
+            doing: "reading" | "transcribing" | "waiting" | "publishing";
+            /**
+             * Until
+             * @default null
+             */
+            until: string | null;
+            /**
+             * Seconds Done
+             * @default null
+             */
+            seconds_done: number | null;
+            /**
+             * Seconds Total
+             * @default null
+             */
+            seconds_total: number | null;
+        };
+        /**
+         * JobNews
+         * @description A job's counters, and whose they are. Readers keep the highest `version`.
+         *
+         *     `title` is that of the first call found. More `imported` than before: the library has new calls.
+         */
+        JobNews: {
+            /**
+             * Job Id
+             * Format: uuid
+             */
+            job_id: string;
+            /** Version */
+            version: number;
+            /** Source App */
+            source_app: string;
+            /** Trigger */
+            trigger: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "queued" | "running" | "completed" | "partial" | "failed" | "cancelled";
+            /** Found */
+            found: number;
+            /** Imported */
+            imported: number;
+            /** Duplicates */
+            duplicates: number;
+            /** Failed */
+            failed: number;
+            /** Skipped */
+            skipped: number;
+            /** Open */
+            open: number;
+            /**
+             * Seen
+             * @default null
+             */
+            seen: number | null;
+            /**
+             * Code
+             * @default null
+             */
+            code: string | null;
+            /**
+             * Message
+             * @default null
+             */
+            message: string | null;
+            /**
+             * Ended At
+             * @default null
+             */
+            ended_at: string | null;
+            /**
+             * Account Id
+             * @default null
+             */
+            account_id: string | null;
+            /**
+             * Title
+             * @default null
+             */
+            title: string | null;
+            /**
+             * Created At
+             * @default null
+             */
+            created_at: string | null;
+        };
+        /**
+         * Snapshot
+         * @description What an event stream begins with: how everything stands.
+         *
+         *     `jobs`: open ones and those that ended in the last hour. `attempts`: the latest try at connecting each
+         *     source, of the last minutes. `activities`: what is being done, as far as it was heard lately.
+         */
+        Snapshot: {
+            /** Jobs */
+            jobs: components["schemas"]["Job"][];
+            /** Accounts */
+            accounts: components["schemas"]["AccountState"][];
+            /** Attempts */
+            attempts: components["schemas"]["Attempt"][];
+            /** Activities */
+            activities: components["schemas"]["ImportActivity"][];
+            /** Connectors */
+            connectors: components["schemas"]["ConnectorState"][];
+        };
+        /**
+         * SourceChanged
+         * @description How an account stands. Readers keep the highest `version`. `reason` is a code, and why.
+         */
+        SourceChanged: {
+            /**
+             * Account Id
+             * Format: uuid
+             */
+            account_id: string;
+            /**
+             * Owner User Id
+             * Format: uuid
+             */
+            owner_user_id: string;
+            /** Source App */
+            source_app: string;
+            /** Version */
+            version: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "connected" | "active" | "paused" | "error" | "disconnected";
+            /**
+             * Reason
+             * @default null
+             */
+            reason: string | null;
+            /**
+             * Email
+             * @default null
+             */
+            email: string | null;
+        };
+        /**
+         * StreamEvents
+         * @description The events by name, with their data: the first is always `snapshot`.
+         */
+        StreamEvents: {
+            snapshot: components["schemas"]["Snapshot"];
+            progress: components["schemas"]["JobNews"];
+            activity: components["schemas"]["ImportActivity"];
+            source: components["schemas"]["SourceChanged"];
+            attempt: components["schemas"]["Attempt"];
+            connector: components["schemas"]["ConnectorState"];
         };
     };
     responses: never;
@@ -3009,6 +3460,597 @@ export interface operations {
             };
         };
     };
+    begin_upload_api_uploads_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The file's size in bytes. */
+                "Upload-Length"?: number | null;
+                /** @description Keys and Base64 values, commas between: `filename`, `filetype`, `last_modified` (ISO 8601 or milliseconds since 1970), `title`, `language`, `sha256` (a claim: the hash of what comes counts). */
+                "Upload-Metadata"?: string;
+                /** @description The protocol: 1.0.0. */
+                "Tus-Resumable"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Begun. */
+            201: {
+                headers: {
+                    Location?: string;
+                    /** @description Bytes that are here for good. */
+                    "Upload-Offset"?: number;
+                    /** @description Until when to go on (HTTP date). */
+                    "Upload-Expires"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Code: `not_signed_in`, `invalid_token`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `upload_stalled`. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `tus_version`. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `piece_too_large`, `file_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `not_audio`, `unsupported_type`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `invalid_request`, `missing_length`, `invalid_filename`, `invalid_field`, `empty_file`, `truncated_file`, `damaged_file`, `no_audio_track`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `too_many_uploads`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `storage_unavailable`, `unavailable`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    describe_uploads_api_uploads_options: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_upload_api_uploads__upload_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upload"];
+                };
+            };
+            /** @description Code: `not_signed_in`, `invalid_token`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `invalid_request`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `unavailable`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_upload_api_uploads__upload_id__delete: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The protocol: 1.0.0. */
+                "Tus-Resumable"?: string;
+            };
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Code: `not_signed_in`, `invalid_token`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `upload_finished`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `upload_expired`. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `tus_version`. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `invalid_request`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `upload_locked`. */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `unavailable`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    measure_upload_api_uploads__upload_id__head: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The protocol: 1.0.0. */
+                "Tus-Resumable"?: string;
+            };
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "Upload-Length"?: number;
+                    /** @description Bytes that are here for good. */
+                    "Upload-Offset"?: number;
+                    /** @description Until when to go on (HTTP date). */
+                    "Upload-Expires"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Code: `not_signed_in`, `invalid_token`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `upload_expired`. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `tus_version`. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `invalid_request`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `upload_locked`. */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `unavailable`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_piece_api_uploads__upload_id__patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Where in the file the piece begins. */
+                "Upload-Offset"?: number | null;
+                /** @description The protocol: 1.0.0. */
+                "Tus-Resumable"?: string;
+            };
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description All of it is here for good. */
+            204: {
+                headers: {
+                    /** @description Bytes that are here for good. */
+                    "Upload-Offset"?: number;
+                    /** @description Until when to go on (HTTP date). */
+                    "Upload-Expires"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Code: `not_signed_in`, `invalid_token`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `upload_stalled`. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `wrong_offset`, `upload_finished`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `upload_expired`. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `tus_version`. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `piece_too_large`, `file_too_large`. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `not_offset_stream`, `not_audio`, `unsupported_type`. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `invalid_request`, `missing_offset`, `empty_file`, `truncated_file`, `damaged_file`, `no_audio_track`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `upload_locked`. */
+            423: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `storage_unavailable`, `unavailable`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_files_api_uploads_check_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Hashes"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnownFiles"];
+                };
+            };
+            /** @description Code: `not_signed_in`, `invalid_token`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `invalid_request`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `unavailable`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     import_links_api_imports_url_post: {
         parameters: {
             query?: never;
@@ -3957,7 +4999,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Events: `snapshot` ({jobs, accounts}), `progress` (JobProgress), `activity` (ImportActivity), `source` (SourceChanged). */
+            /** @description Events by name, with data as StreamEvents has it: `snapshot`, `progress`, `activity`, `source`, `attempt`, `connector`. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4171,6 +5213,26 @@ export interface operations {
                     "application/json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+        };
+    };
+    get_info_api_info_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Installation"];
                 };
             };
         };

@@ -1,16 +1,9 @@
-import type { QueryClient } from '@tanstack/react-query';
-import { queryOptions } from '@tanstack/react-query';
+import { queryOptions, type QueryClient } from '@tanstack/react-query';
 import { api, unwrap, type Schemas } from '@/api/client';
 
 export type Job = Schemas['Job'];
 export type Jobs = Readonly<Record<string, Job>>;
-
-/** What the stream says of a job: its counters, not whose it is. */
-export type Progress = Pick<
-  Job,
-  | 'source_app' | 'trigger' | 'status' | 'found' | 'imported' | 'duplicates' | 'failed' | 'skipped' | 'open'
-  | 'code' | 'message' | 'version' | 'ended_at'
-> & { job_id: string; seen: number | null };
+export type JobNews = Schemas['JobNews'];
 
 /** Open imports, and those that ended lately. The stream fills it; nothing asks for it. */
 export const jobsQuery = queryOptions({
@@ -25,21 +18,39 @@ export function isOpen(job: Pick<Job, 'ended_at'>): boolean {
   return job.ended_at === null;
 }
 
-/** The jobs with this one, unless a newer version of it is known. */
+/** The jobs with this one; the same ones where a newer version of it is known, or this one. */
 export function withJob(jobs: Jobs, job: Job): Jobs {
   const known = jobs[job.id];
-  return known && known.version >= job.version ? jobs : { ...jobs, [job.id]: { ...known, ...job } };
+  return known && known.version >= job.version ? jobs : { ...jobs, [job.id]: job };
 }
 
-/** The jobs with this progress; the same ones where it is old, or of a job that is not known. */
-export function withProgress(jobs: Jobs, progress: Progress): Jobs {
-  const known = jobs[progress.job_id];
-  if (!known || known.version >= progress.version) return jobs;
-  const { job_id: id, seen, ...told } = progress;
-  return { ...jobs, [id]: { ...known, ...told, seen: seen ?? known.seen } };
+/** A job as the stream tells it, with what was known of it besides. */
+export function jobOf(news: JobNews, known: Job | undefined): Job {
+  return {
+    id: news.job_id,
+    source_app: news.source_app,
+    account_id: news.account_id ?? known?.account_id ?? null,
+    trigger: news.trigger as Job['trigger'],
+    title: news.title ?? known?.title ?? null,
+    status: news.status,
+    found: news.found,
+    imported: news.imported,
+    duplicates: news.duplicates,
+    failed: news.failed,
+    skipped: news.skipped,
+    open: news.open,
+    seen: news.seen ?? known?.seen ?? 0,
+    code: news.code ?? null,
+    message: news.message ?? null,
+    version: news.version,
+    created_at: news.created_at ?? known?.created_at ?? new Date().toISOString(),
+    started_at: known?.started_at ?? null,
+    ended_at: news.ended_at ?? null,
+    cancel_requested_at: known?.cancel_requested_at ?? null,
+  };
 }
 
-/** A job as the gateway tells it, into the cache. */
+/** A job as the gateway answered it, into the cache. */
 export function putJob(client: QueryClient, job: Job): void {
   client.setQueryData(jobsQuery.queryKey, (jobs: Jobs = {}) => withJob(jobs, job));
 }
@@ -48,7 +59,7 @@ export function readJobs(client: QueryClient): Jobs {
   return client.getQueryData(jobsQuery.queryKey) ?? {};
 }
 
-/** Ask for one job: for progress of one that is not known, and for a title that is not known yet. */
-export async function fetchJob(id: string): Promise<Schemas['JobWithItems']> {
-  return unwrap(api.GET('/api/jobs/{job_id}', { params: { path: { job_id: id } } }));
+export async function fetchJob(id: string): Promise<Job> {
+  const { items: _, ...job } = await unwrap(api.GET('/api/jobs/{job_id}', { params: { path: { job_id: id } } }));
+  return job;
 }

@@ -1,23 +1,25 @@
 import type { QueryClient } from '@tanstack/react-query';
 import type { Schemas } from '@/api/client';
+import { sourcesQuery, type Attempt, type Source } from '@/api/sources';
 import { activityQuery, withActivity, type Activities, type Activity } from './activity';
-import { fetchJob, isOpen, jobsQuery, putJob, readJobs, withJob, withProgress, type Job, type Jobs, type Progress } from './jobs';
+import { isOpen, jobOf, jobsQuery, readJobs, withJob, type Job, type JobNews, type Jobs } from './jobs';
 
 export type Snapshot = Schemas['Snapshot'];
-export type AccountState = Schemas['AccountState'];
-export type Changed = Omit<AccountState, 'id'> & { account_id: string };
+export type ConnectorState = Schemas['ConnectorState'];
+export type Changed = Schemas['SourceChanged'];
 
 /** Called once for each import that ends while somebody looks. */
 export type OnEnd = (job: Job) => void;
 
+/** Counted by the gateway over many rows, so no event carries it: asked for again when an import has moved it. */
+const COUNTED = ['sources', 'failures', 'usage', 'recordings', 'imports'];
+
 /**
  * Takes what the stream tells into the query cache. Of jobs and accounts the highest version is kept, so it does
- * not matter what comes twice, late, or again after a cut. What no event carries (counts on cards, causes of
- * failures, usage) is asked for again when something has changed it.
+ * not matter what comes twice, late, or again after a cut.
  */
 export class News {
   private readonly ended = new Set<string>();
-  private readonly asked = new Set<string>();
   private readonly accounts = new Map<string, number>();
   private hasBegun = false;
 
@@ -30,38 +32,31 @@ export class News {
   snapshot(snapshot: Snapshot): void {
     const before = readJobs(this.client);
     this.client.setQueryData(jobsQuery.queryKey, (jobs: Jobs = {}) => snapshot.jobs.reduce(withJob, jobs));
+    this.client.setQueryData(activityQuery.queryKey, snapshot.activities.reduce(withActivity, {}));
     for (const job of snapshot.jobs) {
-      const wasOpen = before[job.id] ? isOpen(before[job.id] as Job) : this.hasBegun;
-      if (!isOpen(job)) this.end(job, wasOpen);
+      const known = before[job.id];
+      if (!isOpen(job)) this.end(job, known ? isOpen(known) : this.hasBegun);
     }
     for (const account of snapshot.accounts) this.accounts.set(account.id, account.version);
-    if (this.hasBegun) this.askAgain('sources', 'failures', 'usage', 'recordings');
+    if (this.hasBegun) this.askAgain(...COUNTED);
     this.hasBegun = true;
   }
 
   /** A job's counters have moved. */
-  progress(progress: Progress): void {
-    const before = readJobs(this.client);
-    const known = before[progress.job_id];
-    if (!known) {
-      void this.learn(progress.job_id);
-      return;
-    }
-    const after = withProgress(before, progress);
-    if (after === before) return;
-    this.client.setQueryData(jobsQuery.queryKey, after);
-    const job = after[progress.job_id] as Job;
-    if (!isOpen(job)) this.end(job, true);
-    else if (job.failed !== known.failed) this.askAgain('failures');
-    if (job.title === null && job.found > 0) void this.learn(job.id);
+  progress(news: JobNews): void {
+    const jobs = readJobs(this.client);
+    const known = jobs[news.job_id];
+    if (known && known.version >= news.version) return;
+    const job = jobOf(news, known);
+    this.client.setQueryData(jobsQuery.queryKey, { ...jobs, [job.id]: job });
+    if (!isOpen(job)) return this.end(job, true);
+    if (!known || known.title !== job.title) this.askAgain(job.account_id ? 'sources' : 'imports');
+    if (job.failed !== (known?.failed ?? 0)) this.askAgain('failures');
   }
 
   /** What a task is doing. */
   activity(activity: Activity): void {
-    this.client.setQueryData(activityQuery.queryKey, (known: Activities = {}) =>
-      withActivity(known, activity, Date.now()),
-    );
-    if (!readJobs(this.client)[activity.job_id]) void this.learn(activity.job_id);
+    this.client.setQueryData(activityQuery.queryKey, (known: Activities = {}) => withActivity(known, activity));
   }
 
   /** An account stands in another way. */
@@ -71,29 +66,31 @@ export class News {
     this.askAgain('sources', 'failures');
   }
 
-  /** Ask who it is, once for each thing that is not known of it. */
-  private async learn(id: string): Promise<void> {
-    if (this.asked.has(id)) return;
-    this.asked.add(id);
-    try {
-      const { items: _, ...job } = await fetchJob(id);
-      putJob(this.client, job);
-      const now = readJobs(this.client)[id] ?? job;
-      if (now.title === null && job.title !== null) {
-        this.client.setQueryData(jobsQuery.queryKey, (jobs: Jobs = {}) => ({ ...jobs, [id]: { ...now, title: job.title } }));
-      }
-      if (isOpen(now)) this.askAgain('sources');
-      else this.end(now, true);
-    } finally {
-      this.asked.delete(id);
-    }
+  /** A try at connecting goes on, or has failed. */
+  attempt(attempt: Attempt): void {
+    if (attempt.status === 'done') return this.askAgain('sources', 'failures');
+    this.changeSource(attempt.source_app, { attempt });
+  }
+
+  /** A source's connector has begun or ceased to run. */
+  connector({ source, is_running }: ConnectorState): void {
+    const known = this.client.getQueryData(sourcesQuery.queryKey)?.some((one) => one.source === source);
+    if (known) this.changeSource(source, { is_running });
+    else this.askAgain('sources');
+  }
+
+  private changeSource(name: string, change: Partial<Source>): void {
+    this.client.setQueryData(sourcesQuery.queryKey, (sources?: Source[]) =>
+      sources?.map((source) => (source.source === name ? { ...source, ...change } : source)),
+    );
   }
 
   private end(job: Job, isNews: boolean): void {
-    if (this.ended.has(`${job.id}.${job.version}`)) return;
-    this.ended.add(`${job.id}.${job.version}`);
+    const ending = `${job.id} ${job.ended_at ?? ''}`;
+    if (this.ended.has(ending)) return;
+    this.ended.add(ending);
     if (!isNews) return;
-    this.askAgain('sources', 'failures', 'usage', 'recordings');
+    this.askAgain(...COUNTED);
     this.onEnd(job);
   }
 

@@ -1,3 +1,4 @@
+import type { Schemas } from '@/api/client';
 import type { News } from './news';
 
 const FIRST_PAUSE = 1000;
@@ -22,11 +23,13 @@ export function follow(news: News, onChange: (connection: Connection) => void): 
     hear(source, 'snapshot', (data) => {
       pause = FIRST_PAUSE;
       onChange('live');
-      news.snapshot(data as never);
+      news.snapshot(data);
     });
-    hear(source, 'progress', (data) => news.progress(data as never));
-    hear(source, 'activity', (data) => news.activity(data as never));
-    hear(source, 'source', (data) => news.source(data as never));
+    hear(source, 'progress', (data) => news.progress(data));
+    hear(source, 'activity', (data) => news.activity(data));
+    hear(source, 'source', (data) => news.source(data));
+    hear(source, 'attempt', (data) => news.attempt(data));
+    hear(source, 'connector', (data) => news.connector(data));
     source.onerror = () => {
       onChange('lost');
       if (source?.readyState !== EventSource.CLOSED) return;
@@ -48,6 +51,8 @@ export function follow(news: News, onChange: (connection: Connection) => void): 
   };
 }
 
-function hear(source: EventSource, name: string, take: (data: unknown) => void): void {
-  source.addEventListener(name, (event: MessageEvent<string>) => take(JSON.parse(event.data)));
+type Events = Schemas['StreamEvents'];
+
+function hear<Name extends keyof Events>(source: EventSource, name: Name, take: (data: Events[Name]) => void): void {
+  source.addEventListener(name, (event: MessageEvent<string>) => take(JSON.parse(event.data) as Events[Name]));
 }

@@ -6,16 +6,16 @@ import {
   DropdownMenu, DropdownMenuContent, DropdownMenuItem, DropdownMenuSeparator, DropdownMenuTrigger,
 } from '@/components/ui/dropdown-menu';
 import { DisconnectDialog } from './disconnect-dialog';
-import { useReconnect } from './main-button';
 import { OptionsDialog } from './options-dialog';
 import { RangeDialog } from './range-dialog';
+import { useReconnect } from './use-reconnect';
 
 type Open = 'range' | 'options' | 'disconnect' | null;
 
 /** What is done now and then: a range of days, reconnect, disconnect, settings. */
 export function AccountMenu({ source, account }: { source: Source; account: Account }) {
   const [open, setOpen] = useState<Open>(null);
-  const reconnect = useReconnect(source);
+  const reconnect = useReconnect();
   const close = () => setOpen(null);
   const about = account.email ? `${source.name} (${account.email})` : source.name;
   return (
@@ -30,7 +30,7 @@ export function AccountMenu({ source, account }: { source: Source; account: Acco
           <DropdownMenuItem disabled={account.status !== 'active'} onSelect={() => setOpen('range')}>
             <RiCalendarLine aria-hidden /> Sync a date range…
           </DropdownMenuItem>
-          <DropdownMenuItem disabled={!source.is_running} onSelect={reconnect.start}>
+          <DropdownMenuItem disabled={!source.is_running} onSelect={() => reconnect.start(source.source)}>
             <RiRefreshLine aria-hidden /> Reconnect
           </DropdownMenuItem>
           <DropdownMenuItem onSelect={() => setOpen('options')}>

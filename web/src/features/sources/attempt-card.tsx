@@ -4,11 +4,11 @@ import { Button } from '@/components/ui/button';
 import { counted } from '@/lib/numbers';
 import type { CardState } from './card-state';
 import { CardFrame } from './card-frame';
-import { useReconnect } from './main-button';
+import { useReconnect } from './use-reconnect';
 
 /** A source that is being connected, or could not be. */
 export function AttemptCard({ source, attempt }: { source: Source; attempt: Attempt }) {
-  const reconnect = useReconnect(source);
+  const reconnect = useReconnect();
   const [isHidden, setHidden] = useState(false);
   const state = stateOfAttempt(source, attempt);
   if (isHidden) return null;
@@ -26,7 +26,7 @@ export function AttemptCard({ source, attempt }: { source: Source; attempt: Atte
             <Button variant="ghost" size="small" onClick={() => setHidden(true)}>
               Dismiss
             </Button>
-            <Button variant="primary" size="small" disabled={reconnect.isPending || !source.is_running} onClick={reconnect.start}>
+            <Button variant="primary" size="small" disabled={reconnect.isPending || !source.is_running} onClick={() => reconnect.start(source.source)}>
               Try again
             </Button>
           </>

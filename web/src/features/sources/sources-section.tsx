@@ -1,6 +1,6 @@
 import { RiAddLine } from '@remixicon/react';
 import { useQuery } from '@tanstack/react-query';
-import { lazy, Suspense, useState } from 'react';
+import { useState } from 'react';
 import { sentenceOf } from '@/api/client';
 import { sourcesQuery, type Source } from '@/api/sources';
 import { Button } from '@/components/ui/button';
@@ -9,12 +9,9 @@ import { Skeleton } from '@/components/ui/skeleton';
 import { AccountCard } from './account-card';
 import { AddSourceCard } from './add-source-card';
 import { AddSourceDialog, isConnectable } from './add-source-dialog';
-import { AskForKey } from './asking-for-key';
 import { AttemptCard } from './attempt-card';
 import { PanelCard } from './panel-card';
 import { useReturn } from './use-return';
-
-const KeyDialog = lazy(() => import('./key-dialog').then((module) => ({ default: module.KeyDialog })));
 
 interface SourcesSectionProps {
   onUseFiles: () => void;
@@ -25,11 +22,9 @@ interface SourcesSectionProps {
 export function SourcesSection({ onUseFiles, onUseLinks }: SourcesSectionProps) {
   const { data: sources, error, refetch } = useQuery(sourcesQuery);
   const [isAdding, setAdding] = useState(false);
-  const [keyFor, setKeyFor] = useState<string | null>(null);
   useReturn(sources);
-  const keySource = sources?.find((source) => source.source === keyFor);
   return (
-    <AskForKey value={setKeyFor}>
+    <>
       <div className="mb-4 flex items-center justify-between gap-3">
         <h1 className="text-xl font-semibold">Import</h1>
         <Button variant="primary" disabled={!sources} onClick={() => setAdding(true)}>
@@ -47,12 +42,7 @@ export function SourcesSection({ onUseFiles, onUseLinks }: SourcesSectionProps) 
         )}
       </ul>
       {isAdding && sources && <AddSourceDialog sources={sources} onClose={() => setAdding(false)} />}
-      {keySource && (
-        <Suspense>
-          <KeyDialog source={keySource} onClose={() => setKeyFor(null)} />
-        </Suspense>
-      )}
-    </AskForKey>
+    </>
   );
 }
 

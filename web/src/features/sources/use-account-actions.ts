@@ -63,8 +63,7 @@ export function useCancel() {
     onSuccess: (job) => putJob(client, job),
     onError: async (error, job) => {
       onError(error);
-      const { items: _, ...now } = await fetchJob(job);
-      putJob(client, now);
+      putJob(client, await fetchJob(job));
     },
   });
 }

@@ -1,0 +1,122 @@
+import { RiUpload2Line } from '@remixicon/react';
+import { useQuery } from '@tanstack/react-query';
+import { useId, useRef, useState, type DragEvent, type Ref } from 'react';
+import { infoQuery, type Info } from '@/api/info';
+import { importsQuery, type Import } from '@/api/imports';
+import { sourcesQuery } from '@/api/sources';
+import { ImportRow } from '@/components/import-row';
+import { Button } from '@/components/ui/button';
+import { Card, CardHeader, CardTitle } from '@/components/ui/card';
+import { cn } from '@/lib/cn';
+import { droppedFiles } from './dropped';
+import { acceptOf, isVideo, taken, type Rules } from './kinds';
+import type { Upload } from './upload';
+import { factsOf, UploadRow } from './upload-row';
+import { uploads, useUploads } from './use-uploads';
+
+const SHOWN_AT_FIRST = 8;
+const FILES = 'file_upload';
+
+/** Where recordings are dropped, and a row for each on its way. */
+export function FilesPanel({ buttonRef }: { buttonRef: Ref<HTMLButtonElement> }) {
+  const own = useUploads();
+  const { data: imports = [] } = useQuery(importsQuery(FILES));
+  const input = useRef<HTMLInputElement>(null);
+  const title = useId();
+  const { data: isActive } = useQuery({ ...sourcesQuery, select: (all) => all.find((one) => one.source === FILES)?.is_active !== false });
+  const { data: rules } = useQuery(infoQuery);
+  const choose = () => input.current?.click();
+  const add = (files: readonly File[]) => rules && uploads().add(files, rules);
+  return (
+    <Card aria-labelledby={title} id="files" className="min-w-0">
+      <CardHeader>
+        <CardTitle id={title}>Files</CardTitle>
+      </CardHeader>
+      <DropZone isOff={isActive === false} rules={rules} buttonRef={buttonRef} onChoose={choose} onDropped={add} />
+      <input
+        ref={input} type="file" multiple accept={acceptOf(rules)} hidden aria-label="Choose recordings"
+        onChange={(event) => {
+          add([...(event.target.files ?? [])]);
+          event.target.value = '';
+        }}
+      />
+      <Rows uploads={own} imports={imports} rules={rules} onChoose={choose} />
+    </Card>
+  );
+}
+
+interface DropZoneProps {
+  isOff: boolean;
+  rules: Info | undefined;
+  buttonRef: Ref<HTMLButtonElement>;
+  onChoose: () => void;
+  onDropped: (files: readonly File[]) => void;
+}
+
+function DropZone({ isOff, rules, buttonRef, onChoose, onDropped }: DropZoneProps) {
+  const [isOver, setOver] = useState(false);
+  const drop = (event: DragEvent) => {
+    event.preventDefault();
+    setOver(false);
+    if (!isOff) void droppedFiles(event.dataTransfer).then(onDropped);
+  };
+  return (
+    <div
+      data-testid="drop-zone"
+      onDrop={drop}
+      onDragOver={(event) => {
+        event.preventDefault();
+        setOver(!isOff);
+      }}
+      onDragLeave={() => setOver(false)}
+      className={cn('m-4 grid justify-items-center gap-1 rounded-lg border border-dashed border-control px-4 py-6 text-center', isOver && 'border-accent bg-accent-soft')}
+    >
+      <RiUpload2Line aria-hidden className="size-6 text-muted-foreground" />
+      <p>{isOff ? 'Files are switched off. Switch them on above to import.' : 'Drop recordings or folders here, or'}</p>
+      <Button ref={buttonRef} size="small" disabled={isOff} onClick={onChoose}>
+        Choose files
+      </Button>
+      <p className="min-h-10 text-muted-foreground sm:min-h-5">{rules && taken(rules)}</p>
+    </div>
+  );
+}
+
+interface RowsProps {
+  uploads: readonly Upload[];
+  imports: Import[];
+  rules: Rules | undefined;
+  onChoose: () => void;
+}
+
+function Rows({ uploads: own, imports, rules, onChoose }: RowsProps) {
+  const [isAll, setAll] = useState(false);
+  const taken = new Map(imports.map((one) => [one.id, one]));
+  const known = new Set(own.map((upload) => upload.jobId));
+  const fileRow = (told: Import) => {
+    const name = told.filename ?? told.title ?? 'Recording';
+    return <ImportRow key={told.id} told={told} title={name} facts={factsOf(told.size, isVideo(name, rules))} />;
+  };
+  const rows = [
+    ...own.map((upload) => {
+      const told = upload.jobId ? taken.get(upload.jobId) : undefined;
+      return told ? fileRow(told) : <UploadRow key={upload.id} upload={upload} isVideo={isVideo(upload.name, rules)} onChoose={onChoose} />;
+    }),
+    ...imports.filter((one) => !known.has(one.id)).map(fileRow),
+  ];
+  if (rows.length === 0) return null;
+  const shown = isAll ? rows : rows.slice(0, Math.max(SHOWN_AT_FIRST, own.length));
+  return (
+    <>
+      <ul aria-label="Files on their way" className="divide-y border-t">
+        {shown}
+      </ul>
+      {shown.length < rows.length && (
+        <div className="border-t px-4 py-2">
+          <Button variant="ghost" size="small" onClick={() => setAll(true)}>
+            Show {rows.length - shown.length} older
+          </Button>
+        </div>
+      )}
+    </>
+  );
+}

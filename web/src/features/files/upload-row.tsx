@@ -1,0 +1,67 @@
+import { RiCloseLine, RiPauseLine, RiPlayLine, RiRestartLine, type RemixiconComponentType } from '@remixicon/react';
+import { Link } from 'react-router';
+import { ProgressRow } from '@/components/progress-row';
+import { Button } from '@/components/ui/button';
+import { bytes } from '@/lib/numbers';
+import { isOver, type Upload } from './upload';
+import { stateOfUpload } from './upload-state';
+import { uploads } from './use-uploads';
+
+interface UploadRowProps {
+  upload: Upload;
+  isVideo: boolean;
+  onChoose: () => void;
+}
+
+/** A file on its way up. Once the gateway has taken it, its import's row stands here. */
+export function UploadRow({ upload, isVideo, onChoose }: UploadRowProps) {
+  const { sentence, tone, progress } = stateOfUpload(upload);
+  return (
+    <ProgressRow
+      title={upload.name}
+      facts={factsOf(upload.size, isVideo)}
+      sentence={sentence}
+      tone={tone}
+      progress={progress}
+      actions={<Actions upload={upload} onChoose={onChoose} />}
+    />
+  );
+}
+
+export function factsOf(size: number | null, isVideo: boolean): string {
+  return [size === null ? null : bytes(size), isVideo ? 'Only the audio is transcribed.' : null].filter(Boolean).join(' · ');
+}
+
+function Actions({ upload, onChoose }: { upload: Upload; onChoose: () => void }) {
+  const { id, name, stage } = upload;
+  return (
+    <>
+      {stage === 'known' && upload.recordingId && (
+        <Button asChild variant="link" size="inline">
+          <Link to={`/calls/${upload.recordingId}`} aria-label={`Open ${name}`}>
+            Open
+          </Link>
+        </Button>
+      )}
+      {stage === 'lost' && (
+        <Button size="small" onClick={onChoose} aria-label={`Choose ${name} again`}>
+          Choose
+        </Button>
+      )}
+      {(stage === 'uploading' || stage === 'waiting') && <Act icon={RiPauseLine} label={`Pause ${name}`} act={() => uploads().pause(id)} />}
+      {stage === 'paused' && <Act icon={RiPlayLine} label={`Resume ${name}`} act={() => uploads().resume(id)} />}
+      {stage === 'failed' && <Act icon={RiRestartLine} label={`Retry ${name}`} act={() => uploads().retry(id)} />}
+      {stage !== 'checking' && stage !== 'taken' && (
+        <Act icon={RiCloseLine} label={`${isOver(upload) ? 'Dismiss' : 'Cancel'} ${name}`} act={() => uploads().cancel(id)} />
+      )}
+    </>
+  );
+}
+
+function Act({ icon: Icon, label, act }: { icon: RemixiconComponentType; label: string; act: () => void }) {
+  return (
+    <Button variant="ghost" size="icon" aria-label={label} onClick={act}>
+      <Icon aria-hidden />
+    </Button>
+  );
+}

@@ -1,0 +1,40 @@
+import { RiArrowDownSLine, RiLogoutBoxRLine, RiSettings3Line } from '@remixicon/react';
+import { useNavigate } from 'react-router';
+import { toast } from 'sonner';
+import { sentenceOf } from '@/api/client';
+import type { Me } from '@/api/me';
+import { Button } from '@/components/ui/button';
+import {
+  DropdownMenu, DropdownMenuContent, DropdownMenuItem, DropdownMenuSeparator, DropdownMenuTrigger,
+} from '@/components/ui/dropdown-menu';
+import { useSignOut } from './queries';
+
+/** Who is signed in, settings, sign out. */
+export function UserMenu({ me }: { me: Me }) {
+  const navigate = useNavigate();
+  const signOut = useSignOut();
+  const leave = () =>
+    signOut.mutateAsync().then(
+      () => navigate('/sign-in'),
+      (error: unknown) => void toast.error(sentenceOf(error)),
+    );
+  return (
+    <DropdownMenu>
+      <DropdownMenuTrigger asChild>
+        <Button variant="ghost" size="small" className="max-w-40 sm:max-w-60" aria-label={`Account: ${me.email}`}>
+          <span className="truncate">{me.email}</span>
+          <RiArrowDownSLine aria-hidden />
+        </Button>
+      </DropdownMenuTrigger>
+      <DropdownMenuContent>
+        <DropdownMenuItem onSelect={() => void navigate('/settings')}>
+          <RiSettings3Line aria-hidden /> Settings
+        </DropdownMenuItem>
+        <DropdownMenuSeparator />
+        <DropdownMenuItem onSelect={() => void leave()}>
+          <RiLogoutBoxRLine aria-hidden /> Sign out
+        </DropdownMenuItem>
+      </DropdownMenuContent>
+    </DropdownMenu>
+  );
+}

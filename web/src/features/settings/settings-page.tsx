@@ -1,0 +1,38 @@
+import { useId } from 'react';
+import { Card, CardHeader, CardTitle } from '@/components/ui/card';
+import { setTheme, useTheme, type Theme } from '@/lib/theme';
+import { useTitle } from '@/lib/title';
+import { TokensCard } from './tokens-card';
+
+export function SettingsPage() {
+  useTitle('Settings');
+  return (
+    <div className="mx-auto grid max-w-2xl gap-4">
+      <h1 className="text-xl font-semibold">Settings</h1>
+      <ThemeCard />
+      <TokensCard />
+    </div>
+  );
+}
+
+const THEMES: Record<Theme, string> = { system: "The system's choice", light: 'Light', dark: 'Dark' };
+
+function ThemeCard() {
+  const theme = useTheme();
+  const title = useId();
+  return (
+    <Card aria-labelledby={title}>
+      <CardHeader>
+        <CardTitle id={title}>Theme</CardTitle>
+      </CardHeader>
+      <fieldset aria-labelledby={title} className="flex flex-wrap gap-x-6 gap-y-2 p-4">
+        {(Object.keys(THEMES) as Theme[]).map((one) => (
+          <label key={one} className="flex min-h-6 items-center gap-2">
+            <input type="radio" name="theme" className="size-4 accent-accent" checked={theme === one} onChange={() => setTheme(one)} />
+            {THEMES[one]}
+          </label>
+        ))}
+      </fieldset>
+    </Card>
+  );
+}
