@@ -17,7 +17,7 @@ from tests.support.database import Session
 from tests.support.servers import ROLE_VARIABLES, Servers
 from tests.support.stack import Stack
 
-from pipeline_runtime.migrate import main, make_role, migrate
+from pipeline_runtime.migrate import FOLDER, main, make_role, migrate
 from pipeline_runtime.settings import DatabaseUrl
 
 url_of = TypeAdapter(DatabaseUrl).validate_python
@@ -76,12 +76,15 @@ async def test_down_to_base_leaves_nothing_of_ours_and_up_again_is_as_it_was(emp
 
 async def test_each_step_goes_down_and_up_by_itself(empty: str) -> None:
     session = await asyncpg.connect(empty)
-    await migrate(url_of(empty), "0001")
-    stages = [await schema(session)]
-    for revision in ("0002", "0003", "0004", "head"):
+    revisions = sorted(path.name[:4] for path in (FOLDER / "versions").glob("0*.py"))
+    stages = []
+    for revision in revisions:
         await migrate(url_of(empty), revision)
         stages.append(await schema(session))
-    for revision, expected in (("-1", stages[3]), ("0001", stages[0]), ("+1", stages[1]), ("head", stages[4])):
+    for revision, expected in reversed(list(zip(revisions, stages, strict=True))):
+        await migrate(url_of(empty), revision)
+        assert await schema(session) == expected, revision
+    for revision, expected in (("+1", stages[1]), ("head", stages[-1])):
         await migrate(url_of(empty), revision)
         assert await schema(session) == expected
     with pytest.raises(CommandError, match="9999"):

@@ -11,7 +11,7 @@ import pytest
 from tests.support.database import Connect, Session
 from tests.support.stack import Stack
 
-from pipeline_runtime.migrations.steps import SOURCE_TABLES, TABLES
+from pipeline_runtime.migrations.steps import SOURCE_TABLES, TABLES, UPLOAD_TABLES
 
 SERVICES = ("callvault_web", "callvault_intake", "callvault_recorder", "callvault_transcriber")
 CONNECTOR = "callvault_connector_sample"
@@ -53,6 +53,10 @@ MAY_NOT = {
         "INSERT INTO sync_jobs (id, owner_user_id, source_app, trigger, found) "
         f"VALUES (gen_random_uuid(), '{FOREIGN}', 'zoom', 'manual', 9)",
         *on("tasks transcript_parts", *EVERYTHING),
+        "INSERT INTO tasks (kind, job_id, owner_user_id, attempt, payload) "
+        f"VALUES ('transcribe', gen_random_uuid(), '{FOREIGN}', 1, '{{}}')",
+        "UPDATE sync_jobs SET status = 'completed'", "UPDATE incoming_uploads SET owner_user_id = gen_random_uuid()",
+        "SELECT * FROM spent_audio('{}', NULL, '1 day')",
         "SELECT count(*) FROM outbox", "DELETE FROM outbox",
         "SELECT password_hash FROM users", "SELECT * FROM users", "SELECT users FROM users",
         "SELECT count(*) FROM users WHERE password_hash LIKE 'x%'",
@@ -70,8 +74,11 @@ MAY_NOT = {
         "UPDATE import_sources SET provider_account_id = 'x'", "UPDATE import_sources SET match_keys = '{}'",
     ],
     "callvault_intake": [
-        *on("recordings vault_entries import_usage tasks transcript_parts source_credentials provider_budgets",
+        *on("recordings vault_entries import_usage transcript_parts source_credentials provider_budgets",
             *EVERYTHING),
+        "INSERT INTO tasks (kind) VALUES ('check_upload')", "UPDATE tasks SET kind = 'transcribe'", "TRUNCATE tasks",
+        "SELECT filename FROM incoming_uploads", "SELECT * FROM incoming_uploads",
+        "UPDATE incoming_uploads SET state = 'done'", "INSERT INTO incoming_uploads SELECT * FROM incoming_uploads",
         *on("sync_jobs sync_job_items", *EVERYTHING[1:], "SELECT * FROM {0}", "SELECT title FROM sync_job_items"),
         "UPDATE sync_jobs SET found = 1", "UPDATE sync_job_items SET status = 'imported'",
         "SELECT secret_sealed FROM connect_attempts", "SELECT body FROM webhook_inbox",
@@ -84,7 +91,9 @@ MAY_NOT = {
     "callvault_recorder": [
         "SELECT password_hash FROM users", "SELECT email FROM users", "SELECT * FROM users",
         "UPDATE users SET plan = 'unlimited'",
-        *on("api_tokens uploads connect_attempts source_credentials webhook_secrets webhook_inbox", *EVERYTHING),
+        *on("api_tokens uploads incoming_uploads connect_attempts source_credentials webhook_secrets webhook_inbox",
+            *EVERYTHING),
+        "SELECT * FROM spent_audio('{}', NULL, '1 day')",
         *on("import_sources", *EVERYTHING[1:], "SELECT user_id FROM {0}", "UPDATE {0} SET status = 'active'"),
         "UPDATE recordings SET title = 'x'", "DELETE FROM recordings", "DELETE FROM vault_entries",
         "DELETE FROM sync_jobs", "DELETE FROM sync_job_items", "DELETE FROM import_usage",
@@ -158,7 +167,8 @@ async def test_row_level_security_is_on_and_forced_for_every_table(tables: Stack
         "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class "
         "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')"
     )
-    assert {row["relname"] for row in rows} == {*TABLES, *SOURCE_TABLES, "alembic_version"}
+    ours = {*TABLES, *SOURCE_TABLES, *UPLOAD_TABLES}
+    assert {row["relname"] for row in rows} == ours | {"alembic_version"}
     open_ones = [row["relname"] for row in rows if not (row["relrowsecurity"] and row["relforcerowsecurity"])]
     assert open_ones == ["alembic_version"]
 

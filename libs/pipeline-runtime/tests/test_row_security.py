@@ -24,6 +24,7 @@ MINE = {
     "sync_job_items": "owner_user_id = $1",
     "import_usage": "owner_user_id = $1",
     "uploads": "owner_user_id = $1",
+    "incoming_uploads": "owner_user_id = $1",
     "import_sources": "user_id = $1",
     "connect_attempts": "user_id = $1",
     "webhook_held": "account_id IN (SELECT id FROM import_sources WHERE user_id = $1)",
@@ -53,6 +54,10 @@ async def furnished(stack: Stack) -> tuple[Person, UUID]:
         "INSERT INTO uploads (id, owner_user_id, job_id, object_key, sha256, size, filename, content_type) "
         "VALUES ($1, $2, $3, $4, $5, 1, 'a.mp3', 'audio/mpeg')",
         uuid4(), person.id, job, f"{person.id}/1", "0" * 64,
+    )  # fmt: skip
+    await stack.owner.execute(
+        "INSERT INTO incoming_uploads (id, owner_user_id, size, filename, expires_at) "
+        "VALUES ($1, $2, 1, 'a.mp3', now())", uuid4(), person.id,
     )  # fmt: skip
     await connected(stack, person)
     return person, job

@@ -31,6 +31,8 @@ SOURCE_TABLES = [
     "provider_budgets",
 ]
 
+UPLOAD_TABLES = ["incoming_uploads"]
+
 
 def run(script: str) -> None:
     """Run several statements at once, which the extended protocol refuses, in the step's transaction."""
