@@ -20,11 +20,13 @@ from nacl.encoding import Base64Encoder
 from nacl.public import PrivateKey, SealedBox
 from tests.support.eventually import eventually
 from tests.support.gateway import SPEECH, GatewayProcess, fail_item, gateway_process, make_token
+from tests.support.ledger import end, item_of
 from tests.support.stack import Person, Stack
 
 from callvault.replayed import read_ranges, write_ranges
 from callvault.replaying import Letter, open_letters
 from pipeline_contracts import (
+    IMPORT_AUDIO,
     IMPORT_FETCH,
     IMPORT_RESULTS,
     SOURCE_COMMANDS,
@@ -166,6 +168,25 @@ async def test_letters_that_were_cut_and_topics_of_the_living_are_not_replayed(
     assert (await command.json("replay", "import.results.dead"))[0]["cut"] is True
     assert (await command.run("replay", "import.results", "--all")).stderr.startswith("no_dead_letters: ")
     assert (await command.run("replay", "nothing.dead", "--all")).stderr.startswith("unknown_topic: ")
+
+
+async def test_where_a_letter_asks_for_work_on_a_failed_item_the_item_is_opened_again(
+    stack: Stack, tmp_path: Path
+) -> None:
+    person = await stack.person()
+    job = await stack.job(person, ["call", "other"])
+    item = await end(stack, job, "call", "failed", code="unreadable_message")
+    headers = [("ce_jobid", str(job).encode()), ("ce_itemid", str(item).encode())]
+    await park(
+        stack.publisher, IMPORT_AUDIO, key=b"k", value=b"junk", headers=headers, origin="a/0/0", reason="r"
+    )
+    command = Command(stack, tmp_path / "home")
+
+    told = await command.run("replay", "import.audio.dead", "--all")
+    assert told.stdout.endswith("Sent 1 again to import.audio.\nOpened 1 failed item again.\n")
+    row = await item_of(stack, job, "call")
+    assert (row["status"], row["attempt"], row["ticketed_at"].year) == ("found", 2, 1970)
+    assert (await stack.books(job))["open"] == 2
 
 
 def test_offsets_are_remembered_as_ranges() -> None:

@@ -7,10 +7,15 @@ from typing import Annotated
 import typer
 
 from callvault.home import Home
+from callvault.reopening import asks_for_work, reopen_failed
 from callvault.replaying import Letter, open_letters
 from callvault.terminal import local_time, print_json, print_table
 from callvault.topic_reader import kafka_settings
 
+_NOT_OPENED = (
+    "Items that have failed are left as they are, as MIGRATION_DATABASE_URL is not set. Their owners can open "
+    "them with `callvault failures --retry`."
+)
 _HEADS = ("offset", "parked", "reason", "job", "replayed", "detail")
 
 
@@ -27,8 +32,8 @@ def replay(
 ) -> None:
     """Publish dead letters again to their topic. Without a choice, only show which lie there.
 
-    A letter is sent as it came, and once: a second run leaves it out. An item that was failed for it and
-    is to be worked on anew is opened by `callvault failures --retry`.
+    A letter is sent as it came, and once: a second run leaves it out. Where it asks for work on an item that
+    was failed meanwhile, the item is opened again; its own ticket follows in a moment.
     """
 
     def chosen(letter: Letter) -> bool:
@@ -41,7 +46,7 @@ def replay(
         )
 
     has_choice = bool(offset or reason or job or everything)
-    letters = asyncio.run(_run(topic, chosen if has_choice else None))
+    letters, opened = asyncio.run(_run(topic, chosen if has_choice else None))
     if as_json:
         for letter in letters:
             print_json(letter.told())
@@ -49,13 +54,20 @@ def replay(
         print_table(_HEADS, [_row(letter) for letter in letters])
     if not as_json:
         typer.echo(_summary(topic, len(letters), has_choice))
+    if opened is None:
+        typer.echo(_NOT_OPENED, err=True)
+    elif opened and not as_json:
+        typer.echo(f"Opened {opened} failed {'item' if opened == 1 else 'items'} again.")
 
 
-async def _run(topic: str, chosen: Callable[[Letter], bool] | None) -> list[Letter]:
-    async with open_letters(kafka_settings(Home.from_environment()), topic) as letters:
+async def _run(topic: str, chosen: Callable[[Letter], bool] | None) -> tuple[list[Letter], int | None]:
+    home = Home.from_environment()
+    async with open_letters(kafka_settings(home), topic) as letters:
         if chosen is None:
-            return [letter async for letter in letters.read()]
-        return [letter async for letter in letters.replay(chosen)]
+            return [letter async for letter in letters.read()], 0
+        sent = [letter async for letter in letters.replay(chosen)]
+        opened = await reopen_failed(home, [one.item for one in sent]) if asks_for_work(letters.topic) else 0
+        return sent, opened
 
 
 def _row(letter: Letter) -> tuple[object, ...]:
