@@ -41,6 +41,7 @@ from tests.support.stack import Person, Stack
 
 REDIRECT = "http://127.0.0.1/oauth/callback"
 CLIENT = {"client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+ZOOM_SECRET = f"zoom-{uuid4().hex}"
 ADDRESSES = {
     "fathom": {
         "API": "/fathom/external/v1",
@@ -364,6 +365,7 @@ def environment_of(stack: Stack, source: str, world: World, folder: str) -> dict
         "WEBHOOK_KEYS": Fernet.generate_key().decode(),
         "CONNECTOR_POLL_SECONDS": "1",
         "CONNECTOR_BUDGET_FACTOR": "100",
+        "CONNECTOR_RETRY_SECONDS": "0.2",
     }
 
 

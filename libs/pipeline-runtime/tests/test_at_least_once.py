@@ -22,12 +22,13 @@ from pipeline_runtime.kafka import make_broker
 DIES_IN_THE_MIDDLE = """
 import asyncio, functools
 from faststream.kafka import KafkaBroker
+from pipeline_runtime import consume
 from pipeline_runtime.kafka import Publisher
 from pipeline_runtime.settings import KafkaSettings
 from tests.support.road import Road, number_of
 
-KafkaBroker.subscriber = functools.partialmethod(
-    KafkaBroker.subscriber, session_timeout_ms=1000, heartbeat_interval_ms=250)
+KafkaBroker.subscriber = functools.partialmethod(KafkaBroker.subscriber, session_timeout_ms=1000)
+consume.HEARTBEAT_MS = 250
 
 async def handle(message):
     print(number_of(message), flush=True)

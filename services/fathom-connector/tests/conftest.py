@@ -21,10 +21,11 @@ async def world(sandbox_address: str) -> AsyncIterator[World]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def fathom(running_servers: Servers, world: World, tmp_path_factory: object) -> AsyncIterator[Source]:
-    """One connector and one recorder for the tests of a file."""
+    """One connector and one recorder for the tests of a file. Whoever is stopped is taken for dead soon."""
     folder = tmp_path_factory.mktemp("fathom")  # type: ignore[attr-defined]
+    leases = {"CONNECTOR_REFRESH_LEASE_SECONDS": "4", "CONNECTOR_LEASE_SECONDS": "8"}
     async with (
         stack_on(running_servers) as stack,
-        source_on(stack, "fathom", world, str(folder), CONNECTOR_REFRESH_LEASE_SECONDS="4") as source,
+        source_on(stack, "fathom", world, str(folder), **leases) as source,
     ):
         yield source

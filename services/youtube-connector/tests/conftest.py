@@ -113,7 +113,7 @@ async def world(sandbox_address: str) -> AsyncIterator[World]:
 async def youtube(running_servers: Servers, world: World, tmp_path_factory: object) -> AsyncIterator[Source]:
     """One connector and one recorder for the tests of a file."""
     folder = tmp_path_factory.mktemp("youtube")  # type: ignore[attr-defined]
-    api = {"YOUTUBE_API_URL": f"{world.base}/youtube"}
+    api = {"YOUTUBE_API_URL": f"{world.base}/youtube", "CONNECTOR_SILENT_WAIT_SECONDS": "1"}
     async with (
         stack_on(running_servers) as stack,
         source_on(stack, "youtube", world, str(folder), **api) as source,

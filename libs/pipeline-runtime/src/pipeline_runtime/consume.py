@@ -15,6 +15,8 @@ from pipeline_runtime import deadletters
 from pipeline_runtime.kafka import MAX_DEAD_LETTER_BYTES, Publisher
 from pipeline_runtime.settings import KafkaSettings
 
+HEARTBEAT_MS = 1000
+"""A group waits for each member's next heartbeat before another one may join it."""
 TRIES = 3
 PAUSE_SECONDS = 0.5
 
@@ -46,6 +48,7 @@ def subscribe(
         ack_policy=AckPolicy.MANUAL,
         decoder=_as_it_came,
         max_partition_fetch_bytes=MAX_DEAD_LETTER_BYTES,
+        heartbeat_interval_ms=HEARTBEAT_MS,
         max_workers=1,
     )
     register(reader.on_message)

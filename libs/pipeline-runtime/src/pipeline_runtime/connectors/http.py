@@ -45,8 +45,6 @@ from pipeline_runtime.failures import (
 TRIES = 3
 REDIRECTS = 5
 LONGEST_ANSWER = 64 * 1024 * 1024
-DEFAULT_WAIT = 30.0
-"""Seconds until the next try where a provider says "too much" and not for how long."""
 _SAFE = ("GET", "HEAD")
 
 Params = Mapping[str, Any] | list[tuple[str, Any]]
@@ -76,7 +74,8 @@ class Http:
 
     `urls` are the source's addresses by name, `hosts` what is the source's besides, `options` the user's
     choices, `live` whether it hurries. `folder`, while a call is fetched, is for its files: it is gone once
-    nobody waits for them any longer.
+    nobody waits for them any longer. `retry` is about the seconds before a second try here (later ones wait
+    longer), `silent_wait` those until the next where a provider says "too much" and not for how long.
     """
 
     client: httpx.AsyncClient = field(repr=False)
@@ -89,6 +88,8 @@ class Http:
     live: bool = True
     hosts: tuple[str, ...] = ()
     folder: Path | None = None
+    retry: float = 2.0
+    silent_wait: float = 30.0
 
     async def get(
         self, path: str, params: Params | None = None, *, bucket: str = GLOBAL,
@@ -189,21 +190,21 @@ class Http:
         if tries >= TRIES or (method not in _SAFE and not isinstance(error, httpx.ConnectError)):
             raise Transient(SOURCE_UNAVAILABLE) from None
         log.warning("source.no_answer", error=type(error).__name__, tries=tries)
-        await asyncio.sleep(_back_off(tries))
+        await asyncio.sleep(self._back_off(tries))
 
     async def _judge(self, method: str, answer: httpx.Response, bucket: str, tries: int) -> None:
         """Return where another try is worth it. Raises what this answer means."""
         status = answer.status_code
         wait = wanted_wait(answer.headers)
         if status == 429:
-            wait = DEFAULT_WAIT if wait is None else wait
+            wait = self.silent_wait if wait is None else wait
             await self.budgets.block(bucket, self.account, wait)
             if wait > PATIENCE or tries >= TRIES:
                 raise Transient(SOURCE_RATE_LIMITED, retry_after=wait)
         elif status in (408, 425) or status >= 500:
             if tries >= TRIES or (wait or 0) > PATIENCE or method not in _SAFE:
                 raise Transient(SOURCE_UNAVAILABLE, retry_after=wait)
-            await asyncio.sleep(wait or _back_off(tries))
+            await asyncio.sleep(wait or self._back_off(tries))
         elif status == 401:
             if self._is_ours(str(answer.url)):
                 raise ReconnectNeeded  # a token that is as new as can be was refused
@@ -219,6 +220,9 @@ class Http:
             return True
         host = f".{other.hostname}"
         return other.scheme == "https" and any(host.endswith(f".{one}") for one in self.hosts)
+
+    def _back_off(self, tries: int) -> float:
+        return self.retry * 2.0 ** (tries - 2) * random.uniform(0.5, 1.0)  # noqa: S311  no secret
 
     def _count(self, answer: str) -> None:
         metrics.SOURCE_REQUESTS.labels(self.source, answer).inc()
@@ -252,7 +256,3 @@ async def _read(answer: httpx.Response) -> None:
         if len(body) > LONGEST_ANSWER:
             raise ItemProblem(SOURCE_UNREADABLE, "It is too long.")
     answer._content = bytes(body)
-
-
-def _back_off(tries: int) -> float:
-    return 0.5 * 2.0**tries * random.uniform(0.5, 1.0)  # noqa: S311  no secret

@@ -84,7 +84,8 @@ class Kit:
         return Http(
             client=self.client, source=self.name, urls=self.source.urls, budgets=self.budgets,
             access=access, account=account, options=chosen, live=live,
-            hosts=self.connector.manifest.hosts,
+            hosts=self.connector.manifest.hosts, retry=self.settings.connector_retry_seconds,
+            silent_wait=self.settings.connector_silent_wait_seconds,
         )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Response, Session
@@ -124,11 +124,11 @@ class _GuardedTls(_Guarded, HTTPSConnection):
 
 
 class _GuardedPool(HTTPConnectionPool):
-    ConnectionCls: ClassVar[Any] = _Guarded
+    ConnectionCls: type[Any] = _Guarded
 
 
 class _GuardedTlsPool(HTTPSConnectionPool):
-    ConnectionCls: ClassVar[Any] = _GuardedTls
+    ConnectionCls: type[Any] = _GuardedTls
 
 
 class _Way(_ChosenWay):

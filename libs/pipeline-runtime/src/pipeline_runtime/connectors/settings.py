@@ -28,6 +28,10 @@ class KitSettings(ServiceSettings):
     connector_lease_seconds: float = Field(default=30.0, ge=1)
     connector_refresh_lease_seconds: float = Field(default=60.0, ge=1)
     connector_poll_seconds: float = Field(default=5.0, gt=0)
+    connector_retry_seconds: float = Field(default=2.0, gt=0)
+    """About how long until what failed is tried a second time; each further wait is twice as long."""
+    connector_silent_wait_seconds: float = Field(default=30.0, gt=0)
+    """Until the next try where a source says that we ask too much, and not for how long."""
     connector_budget_factor: float = Field(default=1.0, gt=0)
     """So many times a source's published limits are ours: more by agreement, or against a stand-in."""
 

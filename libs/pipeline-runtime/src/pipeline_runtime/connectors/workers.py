@@ -22,6 +22,7 @@ from pipeline_runtime.connectors import fetching, listing
 from pipeline_runtime.connectors.admission import Stopped
 from pipeline_runtime.connectors.kit import Kit
 from pipeline_runtime.connectors.refreshing import ReconnectNeeded
+from pipeline_runtime.database import is_away
 from pipeline_runtime.failures import (
     INTERNAL_ERROR,
     SOURCE_RATE_LIMITED,
@@ -32,8 +33,9 @@ from pipeline_runtime.failures import (
 from pipeline_runtime.tasks import Bell, LeaseLost, Task, Worker
 
 TRIES = 6
-FIRST_WAIT = 2.0
 LONGEST_WAIT = 3600.0
+_RUNG_WITHIN = timedelta(seconds=60)
+"""Who waits for longer than that is found by the bell's own poll."""
 _PAUSE = 1.0
 _COUNTED_EVERY = 10.0
 _STANDS = """(t.account_id IS NULL OR EXISTS (
@@ -98,7 +100,7 @@ class Workers:
                 raise
             except Exception:
                 log.exception("task.interrupted")
-                await self._put_back(worker, task, timedelta(seconds=wait_before(task.tries, None)))
+                await self._put_back(worker, task, self._wait_before(task))
             finally:
                 metrics.TASKS_ENDED.labels(worker.kind, outcome).inc()
                 log.info("task.ended", outcome=outcome, tries=task.tries)
@@ -112,9 +114,9 @@ class Workers:
         except Stopped:
             await worker.done(task)
             return "stopped"
-        except SQLAlchemyError:
-            raise
         except Exception as error:
+            if _may_pass(error, task):
+                raise
             problem = await self._problem(task, error)
             if (waiting := await self._later(worker, task, problem)) is not None:
                 return waiting
@@ -130,9 +132,9 @@ class Workers:
         try:
             message = await fetching.fetch(self._kit, task)
             handed_on = message.topic == IMPORT_AUDIO.name
-        except SQLAlchemyError:
-            raise
         except Exception as error:
+            if _may_pass(error, task):
+                raise
             problem = await self._problem(task, error)
             if (waiting := await self._later(worker, task, problem)) is not None:
                 return waiting
@@ -157,9 +159,10 @@ class Workers:
         limited = problem.code == SOURCE_RATE_LIMITED.code
         if not isinstance(problem, Transient) or (task.tries >= TRIES and not limited):
             return None
-        wait = timedelta(seconds=wait_before(task.tries, problem.retry_after))
+        wait = self._wait_before(task, problem.retry_after)
         log.info("task.later", code=problem.code, seconds=wait.total_seconds())
         await worker.later(task, wait, counted=not limited)
+        self._ring_after(worker, wait)
         if task.item_id is not None:
             with suppress(Exception):  # nobody waits for it
                 await self._kit.publisher.send(self._kit.messages.waiting(task, datetime.now(UTC) + wait))
@@ -184,6 +187,16 @@ class Workers:
                 await worker.later(task, wait)
         except Exception as error:
             log.warning("task.not_put_back", error=type(error).__name__)
+        else:
+            self._ring_after(worker, wait)
+
+    def _wait_before(self, task: Task, asked: float | None = None) -> timedelta:
+        return timedelta(seconds=wait_before(task.tries, asked, self._kit.settings.connector_retry_seconds))
+
+    def _ring_after(self, worker: Worker, wait: timedelta) -> None:
+        """So that it is taken when its time has come, and not at the bell's next poll."""
+        if wait < _RUNG_WITHIN:
+            asyncio.get_running_loop().call_later(wait.total_seconds(), self._bells[worker.kind].ring)
 
     async def _count(self) -> None:
         while True:
@@ -195,7 +208,12 @@ class Workers:
             await asyncio.sleep(_COUNTED_EVERY)
 
 
-def wait_before(tries: int, asked: float | None) -> float:
+def _may_pass(error: Exception, task: Task) -> bool:
+    """A database that is away is waited for; one that refuses again and again will refuse for ever."""
+    return isinstance(error, SQLAlchemyError) and (is_away(error) or task.tries < TRIES)
+
+
+def wait_before(tries: int, asked: float | None, first: float) -> float:
     """Seconds until the next try: twice as long each time, with jitter, and never before the source wants."""
-    own = FIRST_WAIT * 2.0 ** min(max(tries - 1, 0), 8) * random.uniform(1.0, 1.5)  # noqa: S311  no secret
+    own = first * 2.0 ** min(max(tries - 1, 0), 8) * random.uniform(1.0, 1.5)  # noqa: S311  no secret
     return min(max(own, (asked or 0.0) * random.uniform(1.0, 1.1)), max(LONGEST_WAIT, asked or 0.0))  # noqa: S311
