@@ -53,6 +53,7 @@ def copy(tmp_path: Path) -> Iterator[Copy]:
     ours = {MIGRATION_URL, *ROLE_URLS, "KAFKA_BOOTSTRAP_SERVERS", "CALLVAULT_URL", "CALLVAULT_TOKEN"}
     outer = {name: value for name, value in os.environ.items() if name not in ours}
     more = {"CALLVAULT_SERVICES_DIR": str(folder / "services"), "CALLVAULT_HOME": str(home)}
+    more["MYPY_CACHE_DIR"] = str(ROOT / ".mypy_cache")  # or it would read all libraries anew
     made = Copy(folder, outer | more)
     for command in ("git init -q", "git add -A", "git -c user.name=a -c user.email=a@b.c commit -q -m all"):
         made.run(command)
