@@ -67,7 +67,7 @@ async def connect(caller: Caller, user: str, source: str = "fathom") -> dict[str
     url = (await eventually(begun, within=60)).json()["authorize_url"]
     consent = await caller.http.get(f"{url}&sandbox_consent=accept&sandbox_user={user}")
     back = await caller.http.get(consent.headers["location"])
-    assert back.headers["location"].endswith(f"/?connected={source}")
+    assert back.headers["location"].endswith(f"/import?connected={source}")
 
     async def synced() -> dict[str, Any] | None:
         accounts = (await card_of(caller, source))["accounts"]

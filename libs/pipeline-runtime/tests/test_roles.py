@@ -11,7 +11,7 @@ import pytest
 from tests.support.database import Connect, Session
 from tests.support.stack import Stack
 
-from pipeline_runtime.migrations.steps import SOURCE_TABLES, TABLES, UPLOAD_TABLES
+from pipeline_runtime.migrations.steps import PAGE_TABLES, SOURCE_TABLES, TABLES, UPLOAD_TABLES
 
 SERVICES = ("callvault_web", "callvault_intake", "callvault_recorder", "callvault_transcriber")
 CONNECTOR = "callvault_connector_sample"
@@ -128,6 +128,8 @@ NOBODY_MAY = [
     "SET ROLE callvault_owner",
     "SET SESSION AUTHORIZATION callvault_owner",
     "ALTER TABLE recordings DISABLE ROW LEVEL SECURITY",
+    "SELECT * FROM recording_search",
+    "SELECT call_words(gen_random_uuid(), 'x', 'y')",
     "CREATE POLICY mine ON recordings USING (true)",
     "CREATE TRIGGER mine AFTER INSERT ON recordings EXECUTE FUNCTION suppress_redundant_updates_trigger()",
     "ALTER FUNCTION admit(uuid, jsonb, boolean) RESET ALL",
@@ -167,7 +169,7 @@ async def test_row_level_security_is_on_and_forced_for_every_table(tables: Stack
         "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class "
         "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')"
     )
-    ours = {*TABLES, *SOURCE_TABLES, *UPLOAD_TABLES}
+    ours = {*TABLES, *SOURCE_TABLES, *UPLOAD_TABLES, *PAGE_TABLES}
     assert {row["relname"] for row in rows} == ours | {"alembic_version"}
     open_ones = [row["relname"] for row in rows if not (row["relrowsecurity"] and row["relforcerowsecurity"])]
     assert open_ones == ["alembic_version"]

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from tests.support.gateway import PUBLIC_URL, Gateway, gateway_of
+from tests.support.gateway import PUBLIC_URL, Gateway, gateway_of, upload_speech
 from tests.support.stack import Stack
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -234,7 +234,24 @@ async def test_usage_says_how_much_is_left_and_until_when(gateway: Gateway) -> N
 
     assert (told["plan"], told["month"], told["used"], told["limit"]) == ("free", month, 3, 10)
     assert told["resets_at"].endswith("-01T00:00:00Z")
-    assert (await (await gateway.client_of(unlimited)).get("/api/usage")).json()["limit"] is None
+    assert (told["pending"], told["remaining"], told["message"]) == (0, 7, None)
+    boundless = (await (await gateway.client_of(unlimited)).get("/api/usage")).json()
+    assert (boundless["limit"], boundless["remaining"], boundless["message"]) == (None, None, None)
+
+
+async def test_usage_says_what_happens_at_the_limit(gateway: Gateway) -> None:
+    person = await gateway.stack.person("free")
+    client = await gateway.client_of(person)
+    await gateway.stack.owner.execute("INSERT INTO import_usage VALUES ($1, this_month(), 8)", person.id)
+    await upload_speech(client, "budget.mp3")
+    nearly = (await client.get("/api/usage")).json()
+    await upload_speech(client, "hiring.wav")
+    full = (await client.get("/api/usage")).json()
+
+    assert (nearly["used"], nearly["pending"], nearly["remaining"]) == (8, 1, 1)
+    assert nearly["message"].startswith("1 more call can be imported until 1 ")
+    assert (full["used"], full["pending"], full["remaining"]) == (8, 2, 0)
+    assert full["message"].startswith("This month's 10 imports are used up. They are free again on 1 ")
 
 
 async def test_a_password_never_comes_back(gateway: Gateway, capfd: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,6 +14,8 @@ from tests.support.stack import Person, Stack
 
 from pipeline_contracts import IMPORT_FETCH, FetchRequested, decode
 from pipeline_runtime.topics import make_topics
+
+from .sources import source_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -64,8 +67,9 @@ async def test_failures_stand_grouped_by_cause_and_those_in_the_library_do_not(g
     assert (first["source_app"], first["account_id"], first["code"], first["count"], first["retryable"]) == (
         "zoom", str(account), "reconnect_needed", 3, True,
     )  # fmt: skip
-    assert (first["message"], len(first["titles"])) == ("It is away.", 3)
+    assert (first["message"], len(first["titles"])) == ("Zoom asks you to sign in again.", 3)
     assert (second["source_app"], second["count"], second["retryable"]) == ("youtube", 1, False)
+    assert (second["message"], second["remedy"], second["source_name"]) == ("It is away.", "none", "Youtube")
 
 
 async def test_failed_calls_are_listed_one_by_one_page_by_page(gateway: Gateway) -> None:
@@ -156,6 +160,75 @@ async def test_nobody_sees_or_retries_the_failures_of_others(gateway: Gateway) -
     assert (await gateway.anonymous().get("/api/failures")).status_code == 401
     assert (await stranger.post("/api/failures/retry", json={"everything": True})).status_code == 422
     assert (await gateway.stack.books(job))["failed"] == 1
+
+
+async def test_a_dismissed_failure_is_shown_no_more_and_stays_in_the_books(gateway: Gateway) -> None:
+    person = await gateway.stack.person()
+    client = await gateway.client_of(person)
+    source = await made_source(gateway)
+    job, [item, other] = await failed_calls(gateway.stack, person, 2, source=source)
+    await gateway.stack.owner.execute(
+        "UPDATE sync_job_items SET retry_at = now() + interval '1 h' WHERE id = $1", item
+    )
+    answers = [await client.post(f"/api/failures/{item}/dismiss") for _ in range(2)]
+    shown = (await client.get("/api/failures/items")).json()["items"]
+    hidden = (await client.get("/api/failures/items", params={"dismissed": True})).json()["items"]
+
+    assert [answer.status_code for answer in answers] == [204, 204]
+    assert ([one["id"] for one in shown], [one["id"] for one in hidden]) == ([str(other)], [str(item)])
+    assert hidden[0]["retry_at"] is None  # nor does it come back by itself
+    assert (await client.get("/api/failures")).json()["count"] == 1
+    assert (await gateway.stack.books(job))["failed"] == 2
+
+    retried = await client.post(f"/api/failures/{item}/retry")
+    assert (retried.status_code, retried.json()["attempt"]) == (202, 2)
+    assert (await client.post(f"/api/failures/{item}/dismiss")).json()["code"] == "not_failed"
+    await fail_item(gateway.stack, item)
+    assert (await client.get("/api/failures")).json()["count"] == 2
+
+
+async def test_a_cause_is_dismissed_together_and_all_are(gateway: Gateway) -> None:
+    person, other = await gateway.stack.person(), await gateway.stack.person()
+    client, stranger = await gateway.client_of(person), await gateway.client_of(other)
+    await failed_calls(gateway.stack, person, 2, code="lost")
+    _, [item] = await failed_calls(gateway.stack, person, 1, code="deleted", retryable=False)
+    assert (await stranger.post("/api/failures/dismiss", json={})).json() == {"count": 0}
+    assert (await stranger.post(f"/api/failures/{item}/dismiss")).json()["code"] == "not_found"
+
+    assert (await client.post("/api/failures/dismiss", json={"code": "lost"})).json() == {"count": 2}
+    assert [group["code"] for group in (await client.get("/api/failures")).json()["groups"]] == ["deleted"]
+    assert (await client.post("/api/failures/retry", json={"code": "lost"})).json()["found"] == 0
+    assert (await client.post("/api/failures/dismiss", json={})).json() == {"count": 1}
+    assert (await client.get("/api/failures")).json() == {"count": 0, "groups": []}
+
+
+async def test_a_cause_says_what_helps(gateway: Gateway) -> None:
+    person = await gateway.stack.person("free")
+    client = await gateway.client_of(person)
+    source = await source_of(gateway)
+    lost, back = [await source.account(person, status=status) for status in ("error", "active")]
+    for account in (lost, back):
+        await failed_calls(
+            gateway.stack, person, 1, code="reconnect_needed", source=source.name, account=account
+        )
+    await failed_calls(gateway.stack, person, 1, code="quota_exceeded")
+
+    async def told() -> dict[tuple[str, str | None], dict[str, Any]]:
+        groups = (await client.get("/api/failures")).json()["groups"]
+        return {(group["code"], group["account_id"]): group for group in groups}
+
+    groups = await told()
+    first, second = groups["reconnect_needed", str(lost)], groups["reconnect_needed", str(back)]
+    assert (first["remedy"], first["account_email"]) == ("reconnect", "ada@work.example")
+    assert (first["message"], first["source_name"]) == ("Zoomer asks you to sign in again.", "Zoomer")
+    assert second["remedy"] == "retry"
+    assert groups["quota_exceeded", None]["remedy"] == "retry"
+
+    await gateway.stack.owner.execute("INSERT INTO import_usage VALUES ($1, this_month(), 10) "
+        "ON CONFLICT (owner_user_id, month) DO UPDATE SET used = 10", person.id)  # fmt: skip
+    full, usage = (await told())["quota_exceeded", None], (await client.get("/api/usage")).json()
+    assert (full["remedy"], full["retry_from"]) == ("wait", usage["resets_at"])
+    assert re.fullmatch(r"This month's 10 imports are used up. They are free again on 1 \w+\.", full["message"])
 
 
 async def made_source(gateway: Gateway) -> str:

@@ -118,6 +118,7 @@ async def test_others_jobs_items_and_recordings_are_not_found(gateway: Gateway) 
     for method, path in (
         ("GET", f"/api/jobs/{told['job_id']}"),
         ("GET", f"/api/jobs/{uuid4()}"),
+        ("GET", f"/api/jobs/{told['job_id']}/items"),
         ("GET", f"/api/recordings/{recording}"),
         ("POST", f"/api/failures/{told['item_id']}/retry"),
         ("POST", f"/api/failures/{uuid4()}/retry"),
@@ -126,7 +127,8 @@ async def test_others_jobs_items_and_recordings_are_not_found(gateway: Gateway) 
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
     assert (await stranger.get("/api/jobs")).json() == {"jobs": [], "next_before": None}
     assert (await stranger.get("/api/jobs", params={"before": told["job_id"]})).json()["jobs"] == []
-    assert (await stranger.get("/api/recordings")).json() == {"recordings": [], "next_before": None}
+    assert (await stranger.get("/api/recordings")).json() == {"recordings": [], "next_before": None, "count": 0}
+    assert (await stranger.get("/api/imports")).json() == {"imports": [], "next_before": None}
 
 
 async def test_the_library_shows_calls_and_one_with_its_transcript(gateway: Gateway) -> None:
@@ -144,6 +146,51 @@ async def test_the_library_shows_calls_and_one_with_its_transcript(gateway: Gate
     assert (one["full_transcript"], one["transcript_length"]) == ("Grüß Gott.", 10)
     assert (one["bank_id"], one["vault_ids"], one["global_tags"]) == (str(person.bank), [str(person.vault)], [])
     assert list(one["source_metadata"]) == ["external_id", "container"]
+
+
+async def test_the_items_of_a_job_come_page_by_page_as_they_were_found(gateway: Gateway) -> None:
+    person = await gateway.stack.person()
+    client = await gateway.client_of(person)
+    job = await gateway.stack.job(person, [])
+    for names in (["a", "b"], ["c", "d", "e"]):
+        await gateway.stack.admit(job, names)
+    await gateway.stack.owner.execute(
+        "UPDATE sync_job_items SET status = 'failed', code = 'lost', ended_at = now() "
+        "WHERE job_id = $1 AND external_id IN ('b', 'e')", job,
+    )  # fmt: skip
+    path, found, after = f"/api/jobs/{job}/items", [], None
+    while True:
+        page = (await client.get(path, params={"limit": 2} | ({"after": after} if after else {}))).json()
+        found += [item["external_id"] for item in page["items"]]
+        if (after := page["next_after"]) is None:
+            break
+    failed = (await client.get(path, params={"status": "failed"})).json()
+
+    assert (set(found[:2]), set(found[2:]), len(found)) == ({"a", "b"}, {"c", "d", "e"}, 5)
+    assert {item["external_id"] for item in failed["items"]} == {"b", "e"}
+    assert (await client.get(path, params={"status": "lost"})).json()["code"] == "invalid_request"
+
+
+async def test_imports_of_files_and_links_say_what_they_are_of(gateway: Gateway) -> None:
+    person = await gateway.stack.person()
+    client = await gateway.client_of(person)
+    told = (await upload_speech(client, "budget.mp3")).json()
+    link = "https://www.youtube.com/watch?v=1"
+    await gateway.stack.owner.execute(
+        "INSERT INTO sync_jobs (id, owner_user_id, source_app, trigger, request) VALUES ($1, $2, 'youtube', 'manual', $3)",
+        uuid4(), person.id, json.dumps({"links": [link], "options": {}}),
+    )  # fmt: skip
+    await gateway.stack.owner.execute(
+        "INSERT INTO sync_jobs (id, owner_user_id, source_app, trigger, account_id) "
+        "VALUES ($1, $2, 'zoom', 'manual', $1)", uuid4(), person.id,
+    )  # fmt: skip
+    linked, uploaded = (await client.get("/api/imports")).json()["imports"]
+    only = (await client.get("/api/imports", params={"source_app": "file_upload"})).json()["imports"]
+
+    assert (linked["links"], linked["item"], linked["filename"]) == ([link], None, None)
+    assert (uploaded["filename"], uploaded["size"], uploaded["links"]) == ("budget.mp3", told["size"], [])
+    assert (uploaded["item"]["id"], uploaded["item"]["status"]) == (told["item_id"], "found")
+    assert [one["id"] for one in only] == [told["job_id"]]
 
 
 async def test_a_page_has_bounds(gateway: Gateway) -> None:

@@ -129,7 +129,7 @@ async def test_consent_goes_there_with_state_and_pkce_and_the_code_comes_back_se
 
     assert (back.status_code, back.headers["location"]) == (
         303,
-        f"http://gateway.example/?connected={source.name}",
+        f"http://gateway.example/import?connected={source.name}",
     )
     assert back.headers["referrer-policy"] == "no-referrer"
     assert source.unseal(after["secret_sealed"]) == {"code": "the code"}
@@ -212,7 +212,9 @@ async def test_what_a_provider_refuses_is_told_in_plain_words(
     answer = await come_back(client, source, state=state, **query)
     attempt = (await card_of(client, source))["attempt"]
 
-    assert answer.headers["location"] == (f"http://gateway.example/?connect_error={code}&source={source.name}")
+    assert answer.headers["location"] == (
+        f"http://gateway.example/import?connect_error={code}&source={source.name}"
+    )
     assert (attempt["status"], attempt["reason"]) == ("failed", code)
     assert "Zoomer" in attempt["message"]
 
@@ -556,3 +558,34 @@ async def test_an_account_is_due_again_later_than_now(gateway: Gateway) -> None:
         return due - datetime.now(UTC) if due > datetime.now(UTC) else None
 
     assert timedelta(minutes=50) < await eventually(moved) < timedelta(minutes=70)
+
+
+async def test_a_source_of_links_is_switched_off_and_on_by_each_user(gateway: Gateway) -> None:
+    host = f"{uuid4().hex}.example"
+    source = await source_of(gateway, connect=("url",), oauth=None, link_hosts=(host,))
+    person, other = await gateway.stack.person(), await gateway.stack.person()
+    client, stranger = await gateway.client_of(person), await gateway.client_of(other)
+    path, body = f"/api/sources/{source.name}", {"links": [f"https://{host}/1"]}
+    assert (await card_of(client, source))["is_active"] is True
+    off = await client.patch(path, json={"is_active": False})
+    refused = await client.post("/api/imports/url", json=body)
+
+    assert (off.status_code, off.json()["is_active"]) == (200, False)
+    assert (refused.status_code, refused.json()["code"]) == (409, "source_switched_off")
+    assert refused.json()["detail"] == "Zoomer is switched off. Switch it on to import."
+    assert (await stranger.post("/api/imports/url", json=body)).status_code == 202
+    assert (await card_of(stranger, source))["is_active"] is True
+    assert (await client.patch(path, json={"is_active": True})).json()["is_active"] is True
+    assert (await client.post("/api/imports/url", json=body)).status_code == 202
+
+
+async def test_a_source_with_accounts_has_its_switches_there(gateway: Gateway) -> None:
+    source = await source_of(gateway)
+    client = await gateway.client_of(await gateway.stack.person())
+    answer = await client.patch(f"/api/sources/{source.name}", json={"is_active": False})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "no_switch")
+    assert (await card_of(client, source))["is_active"] is None
+    assert (await client.patch("/api/sources/nowhere", json={"is_active": True})).json()[
+        "code"
+    ] == "no_such_source"

@@ -17,10 +17,12 @@ from ingest_gateway.deps import Deps
 from ingest_gateway.envelope import BodyLimit, Envelope
 from ingest_gateway.hub import Hub
 from ingest_gateway.identities import make_identities
+from ingest_gateway.indexing import Indexer
 from ingest_gateway.manifests import Manifests
 from ingest_gateway.messages import SERVICE
 from ingest_gateway.news_reader import NewsReader
 from ingest_gateway.openapi import describe
+from ingest_gateway.pages import Page, find_folder
 from ingest_gateway.passwords import Passwords
 from ingest_gateway.problems import HANDLERS
 from ingest_gateway.routes import (
@@ -30,9 +32,11 @@ from ingest_gateway.routes import (
     events,
     failures,
     imports,
+    installation,
     jobs,
     links,
     me,
+    pages,
     recordings,
     sessions,
     sources,
@@ -51,7 +55,7 @@ from pipeline_runtime.storage import Storage
 IDENTITY_PROVIDER_SECONDS = 5.0
 ROUTERS = (
     sessions, me, sources, consents, accounts, imports, links, jobs, failures, recordings, events, webhooks,
-    documents,
+    documents, installation, pages,
 )  # fmt: skip
 
 
@@ -76,11 +80,12 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         manifests=manifests,
         schedule=Schedule(relay, manifests, timedelta(seconds=settings.sync_every_seconds)),
         webhook_keys=WebhookKeys(settings.webhook_keys),
+        page=Page(find_folder(settings.web_folder)),
     )
     reader = NewsReader(settings, deps.hub)
     app = FastAPIOffline(  # FastAPI, with the documents' page served from here
         title="CallVault import gateway", version="0.1.0", lifespan=_lifespan(deps, publisher, reader, client),
-        redoc_url=None, exception_handlers=HANDLERS,
+        redoc_url=None, exception_handlers={**HANDLERS, 404: pages.on_not_found},
     )  # fmt: skip
     app.state.deps = deps
     checks = {
@@ -93,6 +98,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     app.router.routes.extend(health_routes(checks))
     for module in ROUTERS:
         app.include_router(module.router)
+    deps.page.add_to(app)
     app.add_middleware(BodyLimit, own=(imports.PATH, webhooks.PREFIX))
     app.add_middleware(Envelope, secure=settings.is_https)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
@@ -115,9 +121,11 @@ def _lifespan(
             stack.push_async_callback(deps.relay.drain)
             sweeper = Sweeper(deps.storage, deps.intake)
             census = Census(deps.intake, deps.manifests)
+            indexer = Indexer(deps.intake)
             loops = {
                 "relay": deps.relay.run, "news": reader.run, "manifests": deps.manifests.run,
                 "schedule": deps.schedule.run, "sweeper": sweeper.run, "census": census.run,
+                "indexer": indexer.run,
             }  # fmt: skip
             for name, loop in loops.items():
                 await stack.enter_async_context(running(name, loop))

@@ -13,11 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest_gateway.manifests import Manifests
 from ingest_gateway.queries import sources as queries
+from ingest_gateway.queries.switches import list_switched_off
 from ingest_gateway.queries.syncs import list_latest_syncs
 from ingest_gateway.queries.uploads import SOURCE_APP
 from ingest_gateway.schemas import Job
 from ingest_gateway.schemas.sources import Account, Attempt, Source, Webhook
-from ingest_gateway.words import sentence
+from ingest_gateway.switches import has_own_switch
+from ingest_gateway.words import sentence, source_name
 from pipeline_contracts import ConnectorManifest
 
 _FILES: dict[str, Any] = {
@@ -35,6 +37,7 @@ class Shelf:
     counts: list[RowMapping]
     waiting: dict[UUID, int]
     jobs: dict[UUID, RowMapping]
+    switched_off: set[str]
 
     def count_of(self, account: UUID) -> int:
         """Calls of an account in the library."""
@@ -56,6 +59,7 @@ async def read_shelf(connection: AsyncConnection) -> Shelf:
         counts=await queries.count_calls(connection),
         waiting=await queries.count_waiting(connection),
         jobs={row["account_id"]: row for row in jobs},
+        switched_off=await list_switched_off(connection),
     )
 
 
@@ -71,13 +75,13 @@ class Cards:
         known = self._manifests.all()
         used = {row["source_app"] for row in (*shelf.accounts, *shelf.counts)}
         missing = used - {manifest.source for manifest in known} - {SOURCE_APP}
-        described = [_FILES, *map(self._described, known), *map(_undescribed, sorted(missing))]
+        described = [_FILES, *map(self._described, known), *map(self._undescribed, sorted(missing))]
         return [self._source(description, shelf) for description in described]
 
     def account(self, row: RowMapping, shelf: Shelf) -> Account:
         """One account's card."""
         manifest = self._manifests.find(row["source_app"])
-        name = manifest.name if manifest else _name_of(row["source_app"])
+        name = source_name(row["source_app"], self._manifests)
         job = shelf.jobs.get(row["id"])
         return Account.model_validate(
             {
@@ -92,9 +96,8 @@ class Cards:
 
     def attempt(self, row: RowMapping) -> Attempt:
         """One try at connecting."""
-        manifest = self._manifests.find(row["source_app"])
         code = row["reason"] or ("expired" if row["status"] == "expired" else None)
-        name = manifest.name if manifest else _name_of(row["source_app"])
+        name = source_name(row["source_app"], self._manifests)
         return Attempt.model_validate({**row, "reason": code, "message": sentence(code, name)})
 
     def _source(self, description: dict[str, Any], shelf: Shelf) -> Source:
@@ -105,6 +108,7 @@ class Cards:
         shown = attempt and attempt["status"] != "done"
         return Source(
             **description,
+            is_active=source not in shelf.switched_off if has_own_switch(description["connect"]) else None,
             count=count,
             last_import_at=last,
             accounts=accounts,
@@ -128,13 +132,8 @@ class Cards:
         is_registered = scheme is not None and row["webhook_id"] is not None
         return Webhook(state="pushed" if is_registered else "hourly", note=row["webhook_note"])
 
-
-def _undescribed(source: str) -> dict[str, Any]:
-    return {
-        "source": source, "name": _name_of(source), "icon": "question", "connect": [], "api_key_hint": None,
-        "link_hosts": [], "options": [], "is_running": False, "is_configured": False,
-    }  # fmt: skip
-
-
-def _name_of(source: str) -> str:
-    return source.replace("_", " ").capitalize()
+    def _undescribed(self, source: str) -> dict[str, Any]:
+        return {
+            "source": source, "name": source_name(source, self._manifests), "icon": "question", "connect": [],
+            "api_key_hint": None, "link_hosts": [], "options": [], "is_running": False, "is_configured": False,
+        }  # fmt: skip

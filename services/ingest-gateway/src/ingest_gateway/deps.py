@@ -13,6 +13,7 @@ from ingest_gateway.attempts import Attempts
 from ingest_gateway.callers import COOKIE, Caller, Callers
 from ingest_gateway.hub import Hub
 from ingest_gateway.manifests import Manifests
+from ingest_gateway.pages import Page
 from ingest_gateway.passwords import Passwords
 from ingest_gateway.schedule import Schedule
 from ingest_gateway.settings import GatewaySettings
@@ -42,6 +43,7 @@ class Deps:
     manifests: Manifests
     schedule: Schedule
     webhook_keys: WebhookKeys
+    page: Page
 
 
 def get_deps(request: Request) -> Deps:

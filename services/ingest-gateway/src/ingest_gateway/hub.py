@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from ingest_gateway.problems import TOO_MANY_STREAMS
@@ -15,7 +16,14 @@ from pipeline_runtime import metrics
 QUEUED_AT_MOST = 500
 STREAMS_OF_ONE_OWNER = 20
 
+ACTIVITIES_AT_MOST = 5000
+ACTIVITY_LASTS = timedelta(minutes=5)
+
 News = JobProgress | ImportActivity | SourceChanged
+
+
+class Nudge:
+    """Something has happened that no message tells: look."""
 
 
 class Cut(Exception):
@@ -26,10 +34,10 @@ class Listener:
     """One open stream. What it has not read yet waits in a bounded queue."""
 
     def __init__(self) -> None:
-        self._waiting: asyncio.Queue[News | None] = asyncio.Queue(QUEUED_AT_MOST)
+        self._waiting: asyncio.Queue[News | Nudge | None] = asyncio.Queue(QUEUED_AT_MOST)
         self._is_cut = False
 
-    def put(self, news: News) -> None:
+    def put(self, news: News | Nudge) -> None:
         """Queue it; a stream that does not keep up is cut."""
         try:
             self._waiting.put_nowait(news)
@@ -43,7 +51,7 @@ class Listener:
             self._waiting.get_nowait()
         self._waiting.put_nowait(None)
 
-    async def get(self, within: float) -> News | None:
+    async def get(self, within: float) -> News | Nudge | None:
         """The next news, None where there is none in that many seconds. Raises Cut."""
         try:
             async with asyncio.timeout(within):
@@ -56,10 +64,12 @@ class Listener:
 
 
 class Hub:
-    """The listeners, by owner."""
+    """The listeners, by owner; and what was last heard of each task, for those who come later."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._listeners: defaultdict[UUID, set[Listener]] = defaultdict(set)
+        self._activities: OrderedDict[UUID, tuple[datetime, ImportActivity]] = OrderedDict()
+        self._clock = clock
 
     def require_room(self, owner: UUID) -> None:
         """Raises too_many_streams."""
@@ -87,6 +97,27 @@ class Hub:
         """Hand it to all of the owner's listeners."""
         for listener in self._listeners.get(owner, ()):
             listener.put(news)
+
+    def nudge(self, owner: UUID) -> None:
+        """Let the owner's streams look."""
+        for listener in self._listeners.get(owner, ()):
+            listener.put(Nudge())
+
+    def remember(self, activity: ImportActivity) -> None:
+        """Keep what a task does now, for some minutes or until its wait is over."""
+        self._activities[activity.item_id] = (self._clock(), activity)
+        self._activities.move_to_end(activity.item_id)
+        if len(self._activities) > ACTIVITIES_AT_MOST:
+            self._activities.popitem(last=False)
+
+    def activities_of(self, jobs: Container[UUID]) -> list[ImportActivity]:
+        """What is being done for some jobs, as far as it was heard lately."""
+        now = self._clock()
+        return [
+            one
+            for heard, one in self._activities.values()
+            if one.job_id in jobs and now < (one.until or heard + ACTIVITY_LASTS)
+        ]
 
     def cut_all(self) -> None:
         """Let everybody begin again, with a fresh snapshot."""

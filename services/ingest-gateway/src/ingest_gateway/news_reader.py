@@ -75,8 +75,9 @@ class NewsReader:
             await consumer.stop()
 
     def _tell(self, record: Any) -> None:
-        is_of_owner = self._topics[record.topic] is not SOURCE_CHANGED  # that one is keyed by account
-        if is_of_owner and not self._hub.has(_owner_in(record.key)):
+        # Changes of accounts are keyed by account; what tasks do is kept for those who come later.
+        is_progress = self._topics[record.topic] is IMPORT_PROGRESS
+        if is_progress and not self._hub.has(_owner_in(record.key)):
             return
         try:
             news = decode(self._topics[record.topic], record.value, record.headers)
@@ -85,6 +86,8 @@ class NewsReader:
             return
         assert isinstance(news, JobProgress | ImportActivity | SourceChanged)
         owner = news.owner_user_id if isinstance(news, SourceChanged) else _owner_in(record.key)
+        if isinstance(news, ImportActivity):
+            self._hub.remember(news)
         if owner is not None:
             self._hub.tell(owner, news)
 

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from ingest_gateway.problems import Problem
+from ingest_gateway.schemas.events import StreamEvents
 
 DESCRIPTION = """
 Import recordings, follow what becomes of them, read the transcripts.
@@ -37,6 +38,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
         _, problem = models_json_schema(
             [(Problem, "serialization")], ref_template="#/components/schemas/{model}"
         )
+        _, events = models_json_schema(
+            [(StreamEvents, "serialization")], ref_template="#/components/schemas/{model}"
+        )
         schemas.update(problem["$defs"])
+        schemas.update(events["$defs"])
         app.openapi_schema = document
     return app.openapi_schema

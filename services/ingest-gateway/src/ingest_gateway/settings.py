@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -28,6 +29,8 @@ class GatewaySettings(ServiceSettings):
     webhook_keys: SecretStr | None = None
     """Fernet keys with commas between, the same as the connectors': webhook secrets lie under them."""
     sync_every_seconds: float = Field(default=3600, ge=1)
+    web_folder: Path | None = None
+    """The built page; by default `web/dist` of the checkout."""
     upload_limit_bytes: int = Field(default=500 * 1024 * 1024, gt=0)
 
     @model_validator(mode="after")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ingest_gateway.manifests import Manifests
+from ingest_gateway.queries.uploads import SOURCE_APP
 from pipeline_runtime.failures import CATALOGUE
 
 _SENTENCES = {
@@ -35,3 +37,11 @@ def sentence(code: str | None, name: str) -> str | None:
     if problem := CATALOGUE.get(code):
         return problem.sentence
     return _UNKNOWN.format(name=name)
+
+
+def source_name(source: str, manifests: Manifests) -> str:
+    """What people call a source, also one whose connector is not known here any more."""
+    if source == SOURCE_APP:
+        return "Files"
+    manifest = manifests.find(source)
+    return manifest.name if manifest else source.replace("_", " ").capitalize()

@@ -33,6 +33,8 @@ SOURCE_TABLES = [
 
 UPLOAD_TABLES = ["incoming_uploads"]
 
+PAGE_TABLES = ["source_switches", "recording_search"]
+
 
 def run(script: str) -> None:
     """Run several statements at once, which the extended protocol refuses, in the step's transaction."""

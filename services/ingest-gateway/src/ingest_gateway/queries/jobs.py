@@ -24,9 +24,28 @@ _RECENT = text(f"""{JOB}
 WHERE j.ended_at IS NULL OR j.ended_at > now() - interval '1 hour' ORDER BY j.created_at DESC, j.id DESC
 """)
 _ONE = text(f"{JOB} WHERE j.id = :job")
-_ITEMS = text("""
+_ITEM = """
 SELECT id, external_id, title, status, code, message, retryable, attempt, recording_id, retry_at, ended_at
-FROM sync_job_items WHERE job_id = :job ORDER BY created_at, id
+FROM sync_job_items
+"""
+_ITEMS = text(f"{_ITEM} WHERE job_id = :job ORDER BY created_at, id")
+_ITEMS_PAGE = text(f"""{_ITEM}
+WHERE job_id = :job AND (CAST(:status AS text) IS NULL OR status = :status)
+  AND (CAST(:after AS uuid) IS NULL
+       OR (created_at, id) > (SELECT b.created_at, b.id FROM sync_job_items b WHERE b.id = :after))
+ORDER BY created_at, id LIMIT :limit
+""")
+# Of files and links, which have no account. The item of a job is shown where it has found one alone.
+_WITHOUT_ACCOUNT = text(f"""
+SELECT x.*, q.links, u.filename, u.size, to_jsonb(i) AS item FROM ({JOB}
+    WHERE j.account_id IS NULL AND (CAST(:source AS text) IS NULL OR j.source_app = :source)
+      AND (CAST(:before AS uuid) IS NULL
+           OR (j.created_at, j.id) < (SELECT b.created_at, b.id FROM sync_jobs b WHERE b.id = :before))
+    ORDER BY j.created_at DESC, j.id DESC LIMIT :limit) x
+JOIN LATERAL (SELECT coalesce(request -> 'links', '[]') AS links FROM sync_jobs WHERE id = x.id) q ON true
+LEFT JOIN LATERAL (SELECT filename, size FROM uploads WHERE job_id = x.id LIMIT 1) u ON true
+LEFT JOIN LATERAL ({_ITEM} WHERE job_id = x.id LIMIT 1) i ON x.found = 1
+ORDER BY x.created_at DESC, x.id DESC
 """)
 
 
@@ -48,3 +67,19 @@ async def find_job(connection: AsyncConnection, *, job: UUID) -> RowMapping | No
 async def list_items(connection: AsyncConnection, *, job: UUID) -> list[RowMapping]:
     """A job's items, in the order in which they were found."""
     return list((await connection.execute(_ITEMS, {"job": job})).mappings())
+
+
+async def list_items_page(
+    connection: AsyncConnection, *, job: UUID, status: str | None, limit: int, after: UUID | None
+) -> list[RowMapping]:
+    """Some of a job's items, in the order in which they were found; those after the item `after`."""
+    values = {"job": job, "status": status, "limit": limit, "after": after}
+    return list((await connection.execute(_ITEMS_PAGE, values)).mappings())
+
+
+async def list_imports(
+    connection: AsyncConnection, *, source: str | None, limit: int, before: UUID | None
+) -> list[RowMapping]:
+    """Jobs of files and links with what they are of, newest first; those older than the job `before`."""
+    values = {"source": source, "limit": limit, "before": before}
+    return list((await connection.execute(_WITHOUT_ACCOUNT, values)).mappings())

@@ -33,7 +33,9 @@ SELECT u.plan, this_month() AS month, (this_month() + interval '1 month')::date 
     CASE WHEN p.monthly_imports IS NOT NULL THEN coalesce(i.used, 0)
          ELSE (SELECT count(*) FROM recordings r WHERE r.owner_user_id = u.id
                AND r.created_at >= CAST(this_month() AS timestamp) AT TIME ZONE 'UTC') END AS used,
-    p.monthly_imports
+    p.monthly_imports,
+    (SELECT count(DISTINCT (o.source_app, o.external_id)) FROM sync_job_items o
+     WHERE o.owner_user_id = u.id AND o.status = 'found') AS pending
 FROM users u JOIN plans p ON p.name = u.plan
 LEFT JOIN import_usage i ON i.owner_user_id = u.id AND i.month = this_month()
 WHERE u.id = :user
@@ -52,13 +54,17 @@ class LocalUser:
 
 @dataclass(frozen=True)
 class Usage:
-    """A month of imports; `monthly_imports` is None without a limit. Months are those of UTC."""
+    """A month of imports; `monthly_imports` is None without a limit. Months are those of UTC.
+
+    `pending` calls are being imported and not counted yet.
+    """
 
     plan: str
     month: date
     next_month: date
     used: int
     monthly_imports: int | None
+    pending: int
 
 
 async def find_local_user(connection: AsyncConnection, *, email: str) -> LocalUser | None:

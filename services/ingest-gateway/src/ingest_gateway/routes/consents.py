@@ -46,7 +46,7 @@ async def come_back(
     if outcome == "other_browser":
         return HTMLResponse(_ELSEWHERE, status_code=403, headers=_QUIET)
     told = {"connect_error": outcome, "source": source} if outcome else {"connected": source}
-    page = f"{deps.settings.public_url.rstrip('/')}/?{urlencode(told)}"
+    page = f"{deps.settings.public_url.rstrip('/')}/import?{urlencode(told)}"
     return RedirectResponse(page, status_code=303, headers=_QUIET)
 
 

@@ -19,8 +19,8 @@ SEND_SECONDS = 30.0
 DRAIN_SECONDS = 3.0
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Events: `snapshot` ({jobs, accounts}), `progress` (JobProgress), "
-        "`activity` (ImportActivity), `source` (SourceChanged).",
+        "description": "Events by name, with data as StreamEvents has it: `snapshot`, `progress`, `activity`, "
+        "`source`, `attempt`, `connector`.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
 }
@@ -46,6 +46,8 @@ class EventStream(EventSourceResponse):
 )  # fmt: skip
 async def follow(request: Request, caller: CallerParam, deps: DepsParam) -> EventStream:
     """Server-sent events: first a snapshot, then progress with rising versions, and what tasks do.
+
+    Also: accounts that change, tries at connecting and how they end, connectors that come and go.
 
     Nothing is replayed on `Last-Event-ID`: every connection begins with a fresh snapshot.
     """

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from ingest_gateway.deps import CallerParam, DepsParam
 from ingest_gateway.messages import item_skipped, source_command
@@ -12,8 +13,9 @@ from ingest_gateway.problems import FOREIGN_ORIGIN, JOB_ENDED, NOT_FOUND, docume
 from ingest_gateway.queries import jobs as queries
 from ingest_gateway.queries.syncs import ask_to_cancel, list_open_items
 from ingest_gateway.queries.uploads import SOURCE_APP
-from ingest_gateway.routes import Before, Limit
-from ingest_gateway.schemas import Item, Job, Jobs, JobWithItems
+from ingest_gateway.routes import After, Before, Limit
+from ingest_gateway.schemas import Import, Imports, Item, Items, ItemStatus, Job, Jobs, JobWithItems
+from ingest_gateway.schemas.failures import SlugText
 from pipeline_contracts import CancelRequested, ItemSkipped
 from pipeline_runtime.database import speaking_for
 from pipeline_runtime.outbox import Transaction
@@ -38,6 +40,34 @@ async def get_job(job_id: UUID, caller: CallerParam, deps: DepsParam) -> JobWith
             raise NOT_FOUND.error("You have no such job.")
         items = await queries.list_items(connection, job=job_id)
     return JobWithItems(**job, items=[Item(**item) for item in items])
+
+
+@router.get(
+    "/api/jobs/{job_id}/items", summary="The calls of an import", tags=["jobs"], responses=documented(NOT_FOUND)
+)
+async def list_items(
+    job_id: UUID, caller: CallerParam, deps: DepsParam, limit: Limit = 50, after: After = None,
+    status: Annotated[ItemStatus | None, Query(description="Only those that stand so.")] = None,
+) -> Items:  # fmt: skip
+    """An import's calls page by page, in the order in which they were found."""
+    async with speaking_for(deps.web, caller.user) as connection:
+        if await queries.find_job(connection, job=job_id) is None:
+            raise NOT_FOUND.error("You have no such job.")
+        rows = await queries.list_items_page(connection, job=job_id, status=status, limit=limit, after=after)
+    found = [Item(**row) for row in rows]
+    return Items(items=found, next_after=found[-1].id if len(found) == limit else None)
+
+
+@router.get("/api/imports", summary="Imports of files and links", tags=["imports"], responses=documented())
+async def list_imports(
+    caller: CallerParam, deps: DepsParam, limit: Limit = 50, before: Before = None,
+    source_app: Annotated[SlugText | None, Query(description="Of this source only.")] = None,
+) -> Imports:  # fmt: skip
+    """Your imports of files and links, newest first, with the file's name or the links, and the call."""
+    async with speaking_for(deps.web, caller.user) as connection:
+        rows = await queries.list_imports(connection, source=source_app, limit=limit, before=before)
+    found = [Import.model_validate(dict(row)) for row in rows]
+    return Imports(imports=found, next_before=found[-1].id if len(found) == limit else None)
 
 
 @router.post(

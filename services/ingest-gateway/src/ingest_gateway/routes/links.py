@@ -11,9 +11,16 @@ from ingest_gateway.callers import Caller
 from ingest_gateway.deps import CallerParam, Deps, DepsParam
 from ingest_gateway.links import clean_link, find_taker
 from ingest_gateway.messages import fetch_requested
-from ingest_gateway.problems import FOREIGN_ORIGIN, UNKNOWN_OPTION, UNSUPPORTED_LINK, documented
+from ingest_gateway.problems import (
+    FOREIGN_ORIGIN,
+    SOURCE_SWITCHED_OFF,
+    UNKNOWN_OPTION,
+    UNSUPPORTED_LINK,
+    documented,
+)
 from ingest_gateway.queries import syncs
 from ingest_gateway.schemas.sources import RefusedLink, UrlAccepted, UrlImport, UrlJob
+from ingest_gateway.switches import require_on
 from pipeline_contracts import ConnectorManifest, FetchRequested
 from pipeline_runtime.database import speaking_for
 from pipeline_runtime.outbox import Transaction
@@ -24,7 +31,7 @@ router = APIRouter(tags=["imports"])
 
 @router.post(
     "/api/imports/url", status_code=202, summary="Import links",
-    responses=documented(FOREIGN_ORIGIN, UNSUPPORTED_LINK, UNKNOWN_OPTION),
+    responses=documented(FOREIGN_ORIGIN, SOURCE_SWITCHED_OFF, UNSUPPORTED_LINK, UNKNOWN_OPTION),
 )  # fmt: skip
 async def import_links(wish: UrlImport, caller: CallerParam, deps: DepsParam) -> UrlAccepted:
     """Import the calls behind some links, a list of calls included. The source of each is known by its host.
@@ -34,6 +41,8 @@ async def import_links(wish: UrlImport, caller: CallerParam, deps: DepsParam) ->
     taken, refused = _sort(wish.links, deps)
     if not taken:
         raise UNSUPPORTED_LINK.error(refused[0].message)
+    for manifest, _ in taken:
+        await require_on(deps.web, caller.user, manifest.source, manifest.name)
     _require_options(wish.options, [manifest for manifest, _ in taken])
     jobs = []
     async with deps.relay.transaction(speaking_for(deps.web, caller.user)) as transaction:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from fastapi import APIRouter
 
+from ingest_gateway.causes import resets_at, usage_sentence
 from ingest_gateway.deps import CallerParam, DepsParam
 from ingest_gateway.problems import FOREIGN_ORIGIN, NOT_FOUND, documented
 from ingest_gateway.queries import people
@@ -30,13 +31,12 @@ async def get_usage(caller: CallerParam, deps: DepsParam) -> Usage:
     """How many imports you have used this month, of how many."""
     async with speaking_for(deps.web, caller.user) as connection:
         found = await people.find_usage(connection, user=caller.user)
+    limit = found.monthly_imports
+    remaining = None if limit is None else max(0, limit - found.used - found.pending)
     return Usage(
-        plan=found.plan,
-        month=f"{found.month:%Y-%m}",
-        used=found.used,
-        limit=found.monthly_imports,
-        resets_at=datetime.combine(found.next_month, time(), UTC),
-    )
+        plan=found.plan, month=f"{found.month:%Y-%m}", used=found.used, pending=found.pending, limit=limit,
+        remaining=remaining, resets_at=resets_at(found), message=usage_sentence(found),
+    )  # fmt: skip
 
 
 @router.get("/api/tokens", summary="Your API tokens", responses=documented())

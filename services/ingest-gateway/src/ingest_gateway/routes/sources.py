@@ -20,6 +20,7 @@ from ingest_gateway.problems import (
     METHOD_NOT_OFFERED,
     MISSING_KEY,
     NO_SUCH_SOURCE,
+    NO_SWITCH,
     SOURCE_NOT_CONFIGURED,
     SOURCE_NOT_RUNNING,
     TOO_MANY_CONNECTS,
@@ -28,8 +29,9 @@ from ingest_gateway.problems import (
 )
 from ingest_gateway.queries import sources as queries
 from ingest_gateway.queries.sources import NewAttempt
+from ingest_gateway.queries.switches import set_switch
 from ingest_gateway.queries.webhooks import list_sources_with_secret
-from ingest_gateway.schemas.sources import Connect, Connecting, Source, Sources
+from ingest_gateway.schemas.sources import Connect, Connecting, Source, SourceChange, Sources
 from ingest_gateway.sealing import seal
 from pipeline_contracts import ConnectorManifest, ConnectRequested
 from pipeline_runtime.database import speaking_for
@@ -53,6 +55,19 @@ async def get_source(source: str, caller: CallerParam, deps: DepsParam) -> Sourc
     if card is None:
         raise NO_SUCH_SOURCE.error()
     return card
+
+
+@router.patch(
+    "/api/sources/{source}", summary="Switch a source on or off",
+    responses=documented(FOREIGN_ORIGIN, NO_SUCH_SOURCE, NO_SWITCH),
+)  # fmt: skip
+async def change_source(source: str, change: SourceChange, caller: CallerParam, deps: DepsParam) -> Source:
+    """Of a source without accounts. Switched off, it takes no new files or links; what is under way goes on."""
+    if (await get_source(source, caller, deps)).is_active is None:
+        raise NO_SWITCH.error()
+    async with speaking_for(deps.web, caller.user) as connection:
+        await set_switch(connection, user=caller.user, source=source, is_active=change.is_active)
+    return await get_source(source, caller, deps)
 
 
 async def _cards(caller: Caller, deps: Deps) -> list[Source]:
@@ -86,7 +101,9 @@ async def connect(
         raise SOURCE_NOT_RUNNING.error(f"The connector of {manifest.name} is not running. Try again later.")
     require_options(manifest, wish.options)
     if method == "api_key":
-        return await _connect_by_key(manifest, wish, caller, deps)
+        keyed = await _connect_by_key(manifest, wish, caller, deps)
+        deps.hub.nudge(caller.user)
+        return keyed
     word = consent.binding_of(request)
     session = request.cookies.get(COOKIE) if caller.by == "session" else None
     connecting = await _connect_by_consent(manifest, wish, consent.session_hash(word, session), caller, deps)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from pipeline_contracts import JobStatus
 
+Trigger = Literal["upload", "connect", "manual", "schedule", "webhook", "retry"]
 ItemStatus = Literal["found", "imported", "duplicate", "failed", "skipped"]
 
 
@@ -49,13 +50,20 @@ class Me(User):
 
 
 class Usage(BaseModel):
-    """This month's imports, by UTC. `limit` is null where the plan has none."""
+    """This month's imports, by UTC. `limit` is null where the plan has none.
+
+    `pending` calls are on their way, and count once they are in the library. `remaining` can still be
+    imported besides. `message` says what happens next where that is little or nothing.
+    """
 
     plan: str
     month: str = Field(examples=["2026-11"])
     used: int
+    pending: int
     limit: int | None
+    remaining: int | None
     resets_at: datetime
+    message: str | None
 
 
 class NewToken(Input):
@@ -127,7 +135,7 @@ class Job(BaseModel):
     id: UUID
     source_app: str
     account_id: UUID | None
-    trigger: str
+    trigger: Trigger
     title: str | None
     status: JobStatus
     found: int
@@ -168,6 +176,32 @@ class JobWithItems(Job):
     items: list[Item]
 
 
+class Items(BaseModel):
+    """A page of a job's calls, in the order in which they were found."""
+
+    items: list[Item]
+    next_after: UUID | None
+
+
+class Import(Job):
+    """An import of a file or of links. `filename` and `size` are those of an upload.
+
+    `links` are those that were given. `item` is the call, where the import has found exactly one.
+    """
+
+    filename: str | None
+    size: int | None
+    links: list[str]
+    item: Item | None
+
+
+class Imports(BaseModel):
+    """A page, newest first. `next_before` asks for the next one; null at the end."""
+
+    imports: list[Import]
+    next_before: UUID | None
+
+
 class Jobs(BaseModel):
     """A page, newest first. `next_before` asks for the next one; null at the end."""
 
@@ -184,41 +218,3 @@ class AccountState(BaseModel):
     status: Literal["active", "paused", "error", "disconnected"]
     reason: str | None
     email: str | None
-
-
-class Snapshot(BaseModel):
-    """What an event stream begins with: open jobs and those that ended in the last hour, all accounts."""
-
-    jobs: list[Job]
-    accounts: list[AccountState]
-
-
-class Recording(BaseModel):
-    """A call in the library. `transcript_length` in characters."""
-
-    id: UUID
-    title: str
-    source_app: str
-    external_id: str
-    recording_start_time: datetime
-    duration: float | None
-    transcript_length: int
-    created_at: datetime
-
-
-class Recordings(BaseModel):
-    """A page, last imported first. `next_before` asks for the next one; null at the end."""
-
-    recordings: list[Recording]
-    next_before: UUID | None
-
-
-class RecordingWithTranscript(Recording):
-    """A call with all that is known of it. Segments have start and end (seconds), speaker and text."""
-
-    full_transcript: str
-    segments: list[dict[str, Any]] | None
-    source_metadata: dict[str, Any]
-    bank_id: UUID
-    vault_ids: list[UUID]
-    global_tags: list[str]

@@ -15,13 +15,17 @@ SlugText = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
 
 
 class FailureGroup(BaseModel):
-    """Failures of one cause. `message` is the latest one's, `titles` are the latest three calls'.
+    """Failures of one cause. `message` says it in one sentence, `titles` are the latest three calls'.
 
     `retryable`: a retry can help at least one of them. `retry_at` is when the first is retried by itself.
+    `remedy` is what helps: to `retry`, to `reconnect` the account and retry, to `wait` for the next month
+    (from `retry_from` on), or `none`, where the call itself cannot be imported.
     """
 
     source_app: str
+    source_name: str
     account_id: UUID | None
+    account_email: str | None
     code: str
     message: str | None
     count: int
@@ -29,6 +33,8 @@ class FailureGroup(BaseModel):
     titles: list[str]
     latest_at: datetime
     retry_at: datetime | None
+    remedy: Literal["retry", "reconnect", "wait", "none"]
+    retry_from: datetime | None
 
 
 class Failures(BaseModel):
@@ -62,12 +68,18 @@ class FailedItems(BaseModel):
     next_before: UUID | None
 
 
-class RetrySelection(Input):
-    """Which failures to open again; left out means any."""
+class FailureSelection(Input):
+    """Which failures are meant; what is left out means any."""
 
     code: SlugText | None = Field(default=None, examples=["reconnect_needed"])
     source_app: SlugText | None = None
     account_id: UUID | None = None
+
+
+class Dismissed(BaseModel):
+    """How many failures are shown no more."""
+
+    count: int
 
 
 class Retried(BaseModel):

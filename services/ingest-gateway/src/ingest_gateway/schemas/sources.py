@@ -70,7 +70,8 @@ class Source(BaseModel):
     """A source: what it is, how it is connected, the user's accounts at it, and a try that is under way.
 
     `is_running`: its connector works now. `count` calls of it are in the library. `is_configured`: it
-    can be connected by sign-in on this installation, or needs none.
+    can be connected by sign-in on this installation, or needs none. `is_active` is the switch of a source
+    without accounts, such as files and links; null where each account has its own.
     """
 
     source: str
@@ -82,6 +83,7 @@ class Source(BaseModel):
     options: list[ConnectorOption]
     is_running: bool
     is_configured: bool
+    is_active: bool | None
     count: int
     last_import_at: datetime | None
     accounts: list[Account]
@@ -92,6 +94,12 @@ class Sources(BaseModel):
     """All sources, by name."""
 
     sources: list[Source]
+
+
+class SourceChange(Input):
+    """What to change of a source without accounts: while it is switched off, it takes nothing."""
+
+    is_active: bool
 
 
 class Connect(Input):
