@@ -42,6 +42,10 @@ OWN_DATABASES = {
     "recorder": {"RECORDER_DATABASE_URL"},
     "transcriber": {"TRANSCRIBER_DATABASE_URL"},
 }
+BUCKET = {  # read by the library that speaks to it
+    "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SERVER_SIDE_ENCRYPTION",
+    "AWS_SSE_KMS_KEY_ID",
+}  # fmt: skip
 ENGINE_SECRETS = {"OPENAI_API_KEY", "TRANSCRIBER_API_KEY"}
 INVENTED = "acme-notes-connector"
 LABELS = re.compile(r"\b(?:by|on) \(([^)]*)\)|(\w+)=~?\"")
@@ -156,9 +160,10 @@ def test_every_service_has_a_container_built_from_its_folder(stack: dict[str, An
 def test_a_container_is_given_only_variables_that_its_service_reads(stack: dict[str, Any]) -> None:
     for name, classes in SETTINGS.items():
         read = {field.upper() for settings in classes for field in settings.model_fields}
+        read |= BUCKET if "STORAGE_URL" in read else set()
         given = set(stack["services"][name]["environment"])
         assert {one for one in given if not one.endswith("_CONNECTOR_DATABASE_URL")} <= read, name
-    read = {field.upper() for field in KitSettings.model_fields}
+    read = {field.upper() for field in KitSettings.model_fields} | BUCKET
     for name in connectors():
         given = set(stack["services"][name]["environment"])
         assert {one for one in given if not one.startswith(prefix(name))} <= read, name
@@ -171,6 +176,7 @@ def test_a_container_is_given_no_secrets_but_its_own(stack: dict[str, Any]) -> N
         given = set(stack["services"][name]["environment"])
         assert {variable for variable in given if variable.endswith("DATABASE_URL")} == own
         assert (name == "transcriber") == bool(given & ENGINE_SECRETS)
+        assert (name == "recorder") == ("AWS_SECRET_ACCESS_KEY" not in given)
         assert ("CREDENTIALS_KEYS" in given) == (name in connectors())
         assert ("WEBHOOK_KEYS" in given) == (name == "ingest-gateway" or name in connectors())
         strange = {one for one in given if one.endswith(("_CLIENT_SECRET", "_WEBHOOK_SECRET"))}

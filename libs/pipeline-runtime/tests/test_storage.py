@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -59,6 +61,45 @@ async def test_an_object_is_a_file_to_read_and_a_missing_one_is_said(storage: St
             pass
 
 
+async def test_a_file_that_is_put_twice_is_one_object_and_stays_where_it_was(
+    storage: Storage, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"words")
+    os.utime(file, (1_000, 2_000))
+    for _ in range(2):
+        storage.put("a/b", file)
+    assert storage.path("a/b").read_bytes() == file.read_bytes() == b"words"
+    assert storage.keys()[0][1] > 1_000_000_000  # as old as the putting: who sweeps looks at that
+    assert storage.left_behind() == []
+    with pytest.raises(FileNotFoundError):
+        storage.put("a/b", tmp_path / "missing")
+
+
+async def test_where_links_are_none_a_file_is_copied(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    file = tmp_path / "file"
+    file.write_bytes(b"words")
+    storage.put("a/b", file)
+    assert storage.path("a/b").read_bytes() == b"words"
+    assert storage.left_behind() == []
+
+
+async def test_files_that_come_in_by_pieces_lie_beside_the_objects_or_where_it_is_said(tmp_path: Path) -> None:
+    name, beside = uuid4(), tmp_path / "scratch"
+    assert Storage(tmp_path.as_uri()).partial(name) == tmp_path / "partial" / str(name)
+    apart = Storage(tmp_path.as_uri(), beside)
+    apart.partial(name).parent.mkdir(parents=True)
+    apart.partial(name).write_bytes(b"half")
+    assert apart.partials() == [beside / "partial" / str(name)]
+    assert apart.keys() == []
+
+
 async def test_until_it_is_kept_an_object_is_not_there(storage: Storage) -> None:
     async with storage.incoming() as incoming:
         incoming.write(b"half")
@@ -97,7 +138,7 @@ async def test_the_times_of_objects_are_those_of_their_last_change(storage: Stor
     assert storage.keys() == [("a/b", 2_000)]
 
 
-@pytest.mark.parametrize("url", ["s3://bucket/folder", "/a/path", "", "file://"])
-def test_a_storage_url_that_is_no_folder_is_refused(url: str) -> None:
+@pytest.mark.parametrize("url", ["s3://", "gs://bucket/folder", "/a/path", "", "file://"])
+def test_a_storage_url_that_is_neither_a_folder_nor_a_bucket_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="STORAGE_URL takes a folder"):
         Storage(url)

@@ -47,6 +47,16 @@ async def gateway(gateway_stack: Stack, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def second(
+    gateway: Gateway, gateway_stack: Stack, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Gateway]:
+    """Another replica of `gateway`: the same database, the same folder."""
+    more = {"storage_url": gateway.storage.as_uri(), "webhook_keys": WEBHOOK_KEY.decode()}
+    async with gateway_of(gateway_stack, tmp_path_factory.mktemp("second"), **more) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def process(
     gateway_stack: Stack, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[GatewayProcess]:

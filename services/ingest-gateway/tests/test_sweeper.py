@@ -1,12 +1,15 @@
 """What nobody comes back for is removed, and nothing else."""
 
+import json
 import os
 import time
+from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from tests.support.gateway import SPEECH, Gateway, upload_speech
+from tests.support.gateway import SPEECH, Gateway, add_recording, upload_speech
+from tests.support.stack import Person
 
 from ingest_gateway.sweeper import OLD_SECONDS, Sweeper
 
@@ -33,7 +36,7 @@ async def test_old_leftovers_go_and_everything_else_stays(gateway: Gateway) -> N
     for path in fresh:
         path.write_bytes(b"just now")
     deps = gateway.app.state.deps
-    await Sweeper(deps.storage, deps.intake).sweep()
+    await Sweeper(deps.storage, deps.intake, timedelta(days=7)).sweep()
 
     assert not unfinished.exists()
     assert not orphan.exists()
@@ -52,8 +55,86 @@ async def test_expired_tokens_and_sessions_go(gateway: Gateway) -> None:
         person.id,
     )
     deps = gateway.app.state.deps
-    await Sweeper(deps.storage, deps.intake).sweep()
+    await Sweeper(deps.storage, deps.intake, timedelta(days=7)).sweep()
 
     assert (
         await gateway.stack.owner.fetchval("SELECT count(*) FROM api_tokens WHERE user_id = $1", person.id) == 1
     )
+
+
+async def audio_of(
+    gateway: Gateway,
+    person: Person,
+    *,
+    status: str,
+    days: float,
+    gaps: int | None = None,
+    is_fetched: bool = False,
+) -> Path:
+    """Sound of a call that ended so many days ago: of a file, or fetched by a connector."""
+    item, recording = uuid4(), None
+    if status in ("imported", "duplicate"):
+        recording = await add_recording(gateway.stack, person, item.hex)
+        if gaps is not None:
+            found = {"external_id": item.hex, "transcription": {"gaps": [{"start": 1.0, "end": 2.0}] * gaps}}
+            await gateway.stack.owner.execute(
+                "UPDATE recordings SET source_metadata = $2 WHERE id = $1", recording, json.dumps(found)
+            )
+    job = await gateway.stack.job(person, [])
+    await gateway.stack.owner.execute(
+        "INSERT INTO sync_job_items (id, job_id, owner_user_id, source_app, external_id, title, status, code, "
+        "recording_id, ended_at) VALUES ($1, $2, $3, 'file_upload', $4, 'A call', $5, $6, $7, "
+        "CASE $5 WHEN 'found' THEN NULL ELSE now() - make_interval(hours => $8) END)",
+        item, job, person.id, item.hex, status, None if recording or status == "found" else "engine_unavailable",
+        recording, int(days * 24),
+    )  # fmt: skip
+    name = f"{item}.1" if is_fetched else str(uuid4())
+    if not is_fetched:
+        await gateway.stack.owner.execute(
+            "INSERT INTO uploads (id, owner_user_id, job_id, object_key, sha256, size, filename, content_type) "
+            "VALUES ($1, $2, $3, $4, $5, 1, 'a.mp3', 'audio/mpeg')",
+            UUID(name), person.id, job, f"{person.id}/{name}", "0" * 64,
+        )  # fmt: skip
+    return aged(gateway.storage / "objects" / str(person.id) / name)
+
+
+@pytest.mark.parametrize("is_fetched", [False, True], ids=["of a file", "fetched"])
+async def test_audio_goes_some_days_after_it_has_become_a_recording(gateway: Gateway, is_fetched: bool) -> None:
+    person = await gateway.stack.person()
+    wanted = [
+        ({"status": "imported", "days": 8}, False),
+        ({"status": "duplicate", "days": 8}, False),
+        ({"status": "imported", "days": 6}, True),
+        ({"status": "imported", "days": 8, "gaps": 0}, False),
+        ({"status": "imported", "days": 8, "gaps": 2}, True),
+        ({"status": "imported", "days": 31, "gaps": 2}, False),
+        ({"status": "failed", "days": 29}, True),
+        ({"status": "failed", "days": 31}, False),
+        ({"status": "skipped", "days": 31}, False),
+        ({"status": "found", "days": 90}, True),
+    ]
+    files = [await audio_of(gateway, person, is_fetched=is_fetched, **how) for how, _ in wanted]  # type: ignore[arg-type]
+    deps = gateway.app.state.deps
+    await Sweeper(deps.storage, deps.intake, None).sweep()
+    forever = [how["status"] in ("imported", "duplicate", "found") or stays for how, stays in wanted]
+    assert [file.exists() for file in files] == forever
+    await Sweeper(deps.storage, deps.intake, timedelta(days=7)).sweep()
+    assert [file.exists() for file in files] == [stays for _, stays in wanted]
+
+
+async def test_bytes_of_uploads_go_with_their_row(gateway: Gateway) -> None:
+    person, deps = await gateway.stack.person(), gateway.app.state.deps
+    names = {state: uuid4() for state in ("receiving", "checking", "done", "none")}
+    for state, name in names.items():
+        aged(deps.storage.partial(name))
+        if state != "none":
+            await gateway.stack.owner.execute(
+                "INSERT INTO incoming_uploads (id, owner_user_id, size, filename, state, job_id, outcome, expires_at) "
+                "VALUES ($1, $2, 9, 'a', $3, $4, $5, now() + interval '1 hour')",
+                name, person.id, state, await gateway.stack.job(person, []), "found" if state == "done" else None,
+            )  # fmt: skip
+    fresh = deps.storage.partial(uuid4())
+    fresh.write_bytes(b"its row comes in a moment")
+    await Sweeper(deps.storage, deps.intake, timedelta(days=7)).sweep()
+    assert [deps.storage.partial(name).exists() for name in names.values()] == [True, True, False, False]
+    assert fresh.exists()

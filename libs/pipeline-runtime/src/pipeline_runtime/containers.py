@@ -20,7 +20,7 @@ from pipeline_runtime.failures import (
     UNSUPPORTED_TYPE,
     ItemProblem,
 )
-from pipeline_runtime.mpeg import find_first_frame, promised_size
+from pipeline_runtime.mpeg import find_first_frame, promised_size, tag_end
 
 Family = Literal["mp3", "wav", "iso", "webm"]
 """Which demuxer reads the file. `iso` is MP4 with its relatives M4A and MOV."""
@@ -67,6 +67,18 @@ def sniff(path: Path) -> Sniffed:
         found = _family(head, file)
         _check_completeness(found.family, file, size)
     return found
+
+
+def sniff_beginning(path: Path) -> Sniffed | None:
+    """The family of a file that has come in part; None while there is too little of it to tell.
+
+    Raises not_audio or unsupported_type.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+        if len(head) < HEAD or tag_end(file) + HEAD > os.fstat(file.fileno()).st_size:
+            return None
+        return _family(head, file)
 
 
 def _family(head: bytes, file: BinaryIO) -> Sniffed:

@@ -28,7 +28,7 @@ def frame_length(header: bytes) -> int | None:
 
 def find_first_frame(file: BinaryIO) -> int | None:
     """Where the first MP3 frame begins; None where the file is no MP3."""
-    start = _after_tag(file)
+    start = tag_end(file)
     file.seek(start)
     data = file.read(_SEARCHED)
     offset = data.find(b"\xff")
@@ -53,7 +53,7 @@ def promised_size(file: BinaryIO, _size: int) -> int | None:
     return start + int.from_bytes(frame[at : at + 4]) if flags & 2 else None
 
 
-def _after_tag(file: BinaryIO) -> int:
+def tag_end(file: BinaryIO) -> int:
     """Where the ID3v2 tag ends; 0 without one. Its size has seven bits to a byte."""
     file.seek(0)
     head = file.read(10)

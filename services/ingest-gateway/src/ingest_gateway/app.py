@@ -25,6 +25,11 @@ from ingest_gateway.openapi import describe
 from ingest_gateway.pages import Page, find_folder
 from ingest_gateway.passwords import Passwords
 from ingest_gateway.problems import HANDLERS
+from ingest_gateway.queries.incoming import KIND as CHECK_KIND
+from ingest_gateway.resumable import protocol
+from ingest_gateway.resumable.checking import Checking
+from ingest_gateway.resumable.checks import Checks
+from ingest_gateway.resumable.protocol import TusHeaders
 from ingest_gateway.routes import (
     accounts,
     consents,
@@ -40,6 +45,7 @@ from ingest_gateway.routes import (
     recordings,
     sessions,
     sources,
+    uploads,
     webhooks,
 )
 from ingest_gateway.schedule import Schedule
@@ -50,11 +56,14 @@ from pipeline_runtime.database import make_engine, ping
 from pipeline_runtime.kafka import Publisher
 from pipeline_runtime.outbox import Relay
 from pipeline_runtime.service import check, health_routes, running
+from pipeline_runtime.settings import driver_url
 from pipeline_runtime.storage import Storage
+from pipeline_runtime.tasks import Bell
 
 IDENTITY_PROVIDER_SECONDS = 5.0
 ROUTERS = (
-    sessions, me, sources, consents, accounts, imports, links, jobs, failures, recordings, events, webhooks,
+    sessions, me, sources, consents, accounts, imports, uploads, links, jobs, failures, recordings, events,
+    webhooks,
     documents, installation, pages,
 )  # fmt: skip
 
@@ -72,7 +81,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         web=web,
         intake=intake,
         relay=relay,
-        storage=Storage(settings.storage_url),
+        storage=Storage(settings.storage_url, settings.upload_folder),
         callers=Callers(intake, make_identities(settings, client), settings.public_url),
         passwords=Passwords(),
         attempts=Attempts(),
@@ -99,7 +108,11 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     for module in ROUTERS:
         app.include_router(module.router)
     deps.page.add_to(app)
-    app.add_middleware(BodyLimit, own=(imports.PATH, webhooks.PREFIX))
+    app.add_middleware(
+        BodyLimit, own=(imports.PATH, webhooks.PREFIX, protocol.PATH),
+        limits={protocol.CHECK: uploads.CHECK_BYTES},
+    )  # fmt: skip
+    app.add_middleware(TusHeaders)
     app.add_middleware(Envelope, secure=settings.is_https)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
@@ -119,12 +132,17 @@ def _lifespan(
             stack.push_async_callback(publisher.stop)
             await publisher.start()
             stack.push_async_callback(deps.relay.drain)
-            sweeper = Sweeper(deps.storage, deps.intake)
+            sweeper = Sweeper(deps.storage, deps.intake, deps.settings.audio_keep)
+            checks = Checks(
+                deps.intake, Checking(deps.web, deps.relay, deps.storage),
+                Bell(driver_url(deps.settings.intake_database_url), CHECK_KIND),
+            )  # fmt: skip
             census = Census(deps.intake, deps.manifests)
             indexer = Indexer(deps.intake)
             loops = {
                 "relay": deps.relay.run, "news": reader.run, "manifests": deps.manifests.run,
                 "schedule": deps.schedule.run, "sweeper": sweeper.run, "census": census.run,
+                "checks": checks.run,
                 "indexer": indexer.run,
             }  # fmt: skip
             for name, loop in loops.items():

@@ -60,26 +60,27 @@ async def enter(
         with storing():
             await asyncio.to_thread(incoming.keep, upload.key)
         async with relay.transaction(speaking_for(web, upload.owner)) as transaction:
-            admitted = await _write(transaction, upload)
+            await uploads.add_job(transaction.connection, job=upload.job, owner=upload.owner)
+            admitted = await write(transaction, upload)
             is_written = True
     except BaseException:
         if not is_written:
-            await _drop(upload, storage)
+            await drop(upload, storage)
         raise
     if admitted.outcome == "duplicate":
-        await _drop(upload, storage)
+        await drop(upload, storage)
     return admitted
 
 
-async def _drop(upload: Upload, storage: Storage) -> None:
-    """Where that fails, the sweeper does it: no row knows of the object."""
+async def drop(upload: Upload, storage: Storage) -> None:
+    """Remove its object. Where that fails, the sweeper does it: no row knows of the object."""
     with suppress(OSError):
         await storage.delete(upload.key)
 
 
-async def _write(transaction: Transaction, upload: Upload) -> Admitted:
+async def write(transaction: Transaction, upload: Upload) -> Admitted:
+    """Enter a file that is kept into its job, which will find no more."""
     connection, ticket = transaction.connection, ticket_of(upload)
-    await uploads.add_job(connection, job=upload.job, owner=upload.owner)
     admitted = await uploads.admit_file(connection, job=upload.job, item=_item(upload, ticket))
     if admitted.outcome != "duplicate":
         await uploads.add_upload(

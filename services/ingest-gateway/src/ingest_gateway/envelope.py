@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from uuid import uuid4
 
 import structlog
@@ -94,25 +95,30 @@ def _route(scope: Scope) -> str:
 
 
 class BodyLimit:
-    """Refuses bodies over a limit, but below the paths that have one of their own."""
+    """Refuses bodies over a limit: that of the very path if it has one, none below the paths of `own`."""
 
-    def __init__(self, app: ASGIApp, *, own: tuple[str, ...], limit: int = JSON_LIMIT_BYTES) -> None:
+    def __init__(
+        self, app: ASGIApp, *, own: tuple[str, ...], limits: Mapping[str, int], limit: int = JSON_LIMIT_BYTES
+    ) -> None:
         self._app = app
         self._own = own
+        self._limits = limits
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count the bytes as the app reads them."""
-        if scope["type"] != "http" or scope["path"].startswith(self._own):
+        path = scope.get("path", "")
+        if scope["type"] != "http" or (path.startswith(self._own) and path not in self._limits):
             await self._app(scope, receive, send)
             return
+        limit = self._limits.get(path, self._limit)
         read = 0
 
         async def receive_counted() -> Message:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self._limit:
+            if read > limit:
                 raise BODY_TOO_LARGE.error()
             return message
 

@@ -128,6 +128,16 @@ TOO_MANY_CONNECTS = Answer(
 )
 TOO_MANY_ATTEMPTS = Answer(429, "too_many_attempts", "Too many attempts. Try again in some minutes.")
 TOO_MANY_STREAMS = Answer(429, "too_many_streams", "You have too many event streams open. Close some.")
+TUS_VERSION = Answer(412, "tus_version", "Resumable uploads speak tus 1.0.0. Send Tus-Resumable: 1.0.0.")
+NOT_OFFSET_STREAM = Answer(415, "not_offset_stream", "Send pieces as application/offset+octet-stream.")
+MISSING_LENGTH = Answer(422, "missing_length", "Say in Upload-Length how many bytes the file has.")
+MISSING_OFFSET = Answer(422, "missing_offset", "Say in Upload-Offset where in the file the piece begins.")
+WRONG_OFFSET = Answer(409, "wrong_offset", "The piece does not begin where the upload ends. Ask by HEAD.")
+UPLOAD_FINISHED = Answer(409, "upload_finished", "All bytes of this upload are here; its import goes on.")
+UPLOAD_EXPIRED = Answer(410, "upload_expired", "The upload was left for too long. Upload the file again.")
+PIECE_TOO_LARGE = Answer(413, "piece_too_large", "There are more bytes than Upload-Length has announced.")
+UPLOAD_LOCKED = Answer(423, "upload_locked", "Another request writes to this upload. Go on after a HEAD.")
+TOO_MANY_UPLOADS = Answer(429, "too_many_uploads", "Too many of your uploads are unfinished. End some.")
 INTERNAL_ERROR = Answer(500, "internal_error", "Something went wrong on our side. Try again.")
 IDENTITY_PROVIDER_UNAVAILABLE = Answer(
     503, "identity_provider_unavailable", "The identity provider does not answer. Try again in a minute."

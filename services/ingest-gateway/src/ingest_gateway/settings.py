@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, HttpUrl, SecretStr, model_validator
@@ -31,7 +33,13 @@ class GatewaySettings(ServiceSettings):
     sync_every_seconds: float = Field(default=3600, ge=1)
     web_folder: Path | None = None
     """The built page; by default `web/dist` of the checkout."""
-    upload_limit_bytes: int = Field(default=500 * 1024 * 1024, gt=0)
+    upload_limit_bytes: int = Field(default=5 * 1024**3, gt=0)
+    upload_keep_hours: float = Field(default=24, gt=0)
+    """An upload that nobody goes on with is forgotten so long after its last byte."""
+    upload_folder: Path | None = None
+    """Where bytes lie until a file is whole and kept: the folder of STORAGE_URL, or a temporary one."""
+    audio_keep_days: Annotated[float, Field(ge=0)] | Literal["forever"] = 7
+    """So long after an item has become a recording, or proved to be one, its audio is removed."""
 
     @model_validator(mode="after")
     def _one_kind_of_outside_identity(self) -> GatewaySettings:
@@ -41,6 +49,16 @@ class GatewaySettings(ServiceSettings):
         if secret and len(secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
             raise ValueError(f"AUTH_JWT_SECRET has less than {MIN_SECRET_BYTES} bytes")
         return self
+
+    @property
+    def upload_keep(self) -> timedelta:
+        """UPLOAD_KEEP_HOURS."""
+        return timedelta(hours=self.upload_keep_hours)
+
+    @property
+    def audio_keep(self) -> timedelta | None:
+        """AUDIO_KEEP_DAYS; None for ever."""
+        return None if self.audio_keep_days == "forever" else timedelta(days=self.audio_keep_days)
 
     @property
     def is_https(self) -> bool:

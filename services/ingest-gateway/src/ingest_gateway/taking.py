@@ -85,7 +85,7 @@ async def take(request: Request, incoming: Incoming, limit: int) -> Taken:
         _check_announced_size(request, limit)
         return await _read(request, body, _Sink(incoming, limit))
     except (ProblemError, ItemProblem):
-        await _drain(request, body)
+        await drain(request)
         raise
 
 
@@ -121,13 +121,16 @@ async def _chunks(request: Request) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def _drain(request: Request, body: AsyncIterator[bytes]) -> None:
-    """Read and forget. Who asked first whether to send (Expect: 100-continue) gets the answer at once."""
+async def drain(request: Request) -> None:
+    """Read and forget what is left of a body, for a while, because most clients look for an answer only then.
+
+    Who asked first whether to send (Expect: 100-continue) gets the answer at once.
+    """
     if "expect" in request.headers:
         return
     try:
         async with asyncio.timeout(DRAIN_SECONDS):
-            async for _ in body:
+            async for _ in _chunks(request):
                 pass
-    except (TimeoutError, ProblemError):
+    except (TimeoutError, ProblemError, RuntimeError):  # the last says that it was read to its end
         return

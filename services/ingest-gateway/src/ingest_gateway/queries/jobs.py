@@ -7,12 +7,14 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-# The title is that of the first call found: most jobs of uploads have only one.
+# The title is that of the first call found: most jobs of uploads have only one. An upload that is still being
+# checked, or was refused, has none; there it is the file's name.
 JOB = """
 SELECT j.id, j.source_app, j.account_id, j.trigger, j.status, j.found, j.imported, j.duplicates, j.failed,
     j.skipped, j.open, j.seen, j.code, j.message, j.version, j.created_at, j.started_at, j.ended_at,
     j.cancel_requested_at,
-    (SELECT i.title FROM sync_job_items i WHERE i.job_id = j.id ORDER BY i.created_at, i.id LIMIT 1) AS title
+    coalesce((SELECT i.title FROM sync_job_items i WHERE i.job_id = j.id ORDER BY i.created_at, i.id LIMIT 1),
+        j.request ->> 'filename') AS title
 FROM sync_jobs j
 """
 _PAGE = text(f"""{JOB}

@@ -1,9 +1,8 @@
-"""What an upload enters into the books, by the web role; what the sweeper asks, by the intake role."""
+"""What an upload enters into the books, by the web role."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,7 +26,6 @@ INSERT INTO uploads (id, owner_user_id, job_id, object_key, sha256, size, filena
     client_modified_at)
 VALUES (:id, :owner, :job, :key, :sha256, :size, :filename, :content_type, :modified_at)
 """)
-_KNOWN_KEYS = text("SELECT object_key FROM uploads WHERE object_key = ANY (CAST(:keys AS text[]))")
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,3 @@ async def add_upload(
         "filename": filename, "content_type": content_type, "modified_at": modified_at,
     }  # fmt: skip
     await connection.execute(_ADD_UPLOAD, values)
-
-
-async def find_known_keys(connection: AsyncConnection, *, keys: Iterable[str]) -> set[str]:
-    """Those of the objects' keys that belong to an upload."""
-    return set((await connection.scalars(_KNOWN_KEYS, {"keys": list(keys)})).all())
