@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
