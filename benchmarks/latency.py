@@ -18,9 +18,10 @@ from uuid import UUID
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 
+from benchmarks.bare import TABLES, Connection
 from benchmarks.corpus import Call
 from benchmarks.machine import percentile
-from benchmarks.process import CheckFailed, running
+from benchmarks.process import CheckFailed, plain_loop, running
 from benchmarks.product import DATABASE
 from benchmarks.stage import Stage, clone, drop, encoded
 from pipeline_contracts import RECORDING_CREATED
@@ -33,17 +34,22 @@ COMMITS = """
 SELECT imported_by_item AS item, id, pg_xact_commit_timestamp(xmin) AS at FROM recordings
 WHERE imported_by_item = ANY($1::uuid[])
 """
+BARE_COMMITS = COMMITS.replace("FROM recordings", "FROM bare.recordings")
 
 
 @dataclass(frozen=True)
 class Waits:
-    """Milliseconds at one rate: produced to committed, committed to event; the median and 1 % worst."""
+    """Milliseconds at one rate: produced to committed, committed to event; the median and 1 % worst.
 
+    The plain loop publishes no events.
+    """
+
+    who: str
     rate: int
     commit_p50: float
     commit_p99: float
-    event_p50: float
-    event_p99: float
+    event_p50: float | None = None
+    event_p99: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,25 +60,50 @@ class _Listener:
 
 
 async def measure(stage: Stage, rates: Sequence[tuple[int, int]]) -> list[Waits]:
-    """For each (records a second, seconds): send that many evenly to a running recorder."""
-    await clone(stage.servers, stage.template, DATABASE)
-    database = await asyncpg.connect(stage.servers.url("callvault_owner", DATABASE))
+    """For each (records a second, seconds): send that many evenly, to the recorder and then to the plain loop.
+
+    In this order: the recorder reads its topic from the start, the plain loop what comes from then on.
+    """
     publisher = Publisher(stage.settings, app="benchmark")
     await publisher.start()
-    calls = list(stage.corpus.calls)
+    found: list[Waits] = []
     try:
         async with _listening(stage) as listener:
-            with running(stage, DATABASE):
-                await _send(publisher, _take(calls, WARMING), 100)
-                await asyncio.sleep(1)
-                return [
-                    await _at_rate(database, publisher, listener, _take(calls, rate * seconds), rate)
-                    for rate, seconds in rates
-                ]
+            for who, start, heard in (("recorder", running, listener), ("plain loop", plain_loop, None)):
+                async with _database(stage) as database:
+                    with start(stage, DATABASE):
+                        found += [one async for one in _at_rates(database, publisher, heard, stage, who, rates)]
     finally:
         await publisher.stop()
+    return found
+
+
+@asynccontextmanager
+async def _database(stage: Stage) -> AsyncIterator[Connection]:
+    """A fresh clone with the product's tables, and the bare ones beside them."""
+    await clone(stage.servers, stage.template, DATABASE)
+    database = await asyncpg.connect(stage.servers.url("callvault_owner", DATABASE))
+    try:
+        await database.execute(TABLES + "SET search_path = public")
+        yield database
+    finally:
         await database.close()
         await drop(stage.servers, DATABASE)
+
+
+async def _at_rates(
+    database: Connection,
+    publisher: Publisher,
+    listener: _Listener | None,
+    stage: Stage,
+    who: str,
+    rates: Sequence[tuple[int, int]],
+) -> AsyncIterator[Waits]:
+    calls = list(stage.corpus.calls)
+    await _send(publisher, _take(calls, WARMING), 100)
+    await asyncio.sleep(1)
+    for rate, seconds in rates:
+        yield await _at_rate(database, publisher, listener, _take(calls, rate * seconds), who, rate)
 
 
 def _take(calls: list[Call], count: int) -> list[Call]:
@@ -81,34 +112,32 @@ def _take(calls: list[Call], count: int) -> list[Call]:
 
 
 async def _at_rate(
-    database: asyncpg.Connection[asyncpg.Record],
+    database: Connection,
     publisher: Publisher,
-    listener: _Listener,
+    listener: _Listener | None,
     calls: list[Call],
+    who: str,
     rate: int,
 ) -> Waits:
     sent = await _send(publisher, calls, rate)
-    rows = await _rows(database, list(sent))
+    rows = await _rows(database, list(sent), COMMITS if listener else BARE_COMMITS)
+    commits = [(row["at"].timestamp() - sent[row["item"]]) * 1000 for row in rows]
+    committed = (percentile(commits, 0.5), percentile(commits, 0.99))
+    if listener is None:
+        return Waits(who, rate, *committed)
     deadline = time.monotonic() + WAIT_SECONDS
     while any(row["id"] not in listener.arrived for row in rows):
         if time.monotonic() > deadline:
             raise CheckFailed("some events did not come")
         await asyncio.sleep(0.05)
-    commits = [(row["at"].timestamp() - sent[row["item"]]) * 1000 for row in rows]
     events = [(listener.arrived[row["id"]] - row["at"].timestamp()) * 1000 for row in rows]
-    return Waits(
-        rate,
-        percentile(commits, 0.5),
-        percentile(commits, 0.99),
-        percentile(events, 0.5),
-        percentile(events, 0.99),
-    )
+    return Waits(who, rate, *committed, percentile(events, 0.5), percentile(events, 0.99))
 
 
-async def _rows(database: asyncpg.Connection[asyncpg.Record], items: list[UUID]) -> list[asyncpg.Record]:
+async def _rows(database: Connection, items: list[UUID], commits: str) -> list[asyncpg.Record]:
     deadline = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < deadline:
-        rows = await database.fetch(COMMITS, items)
+        rows = await database.fetch(commits, items)
         if len(rows) == len(items):
             return rows
         await asyncio.sleep(0.2)

@@ -82,13 +82,15 @@ def _cpu(spent: Spent) -> str:
 
 
 def waits(found: Sequence[Waits]) -> str:
-    """A line for each rate."""
-    return "\n".join(
-        f"latency at {one.rate:,}/s: "
-        f"produced to committed p50 {one.commit_p50:.1f} ms, p99 {one.commit_p99:.1f} ms; "
-        f"committed to recording.created p50 {one.event_p50:.1f} ms, p99 {one.event_p99:.1f} ms"
-        for one in found
-    )
+    """A line for each contender and rate."""
+    return "\n".join(f"latency at {one.rate:,}/s, {one.who}: {_waits(one)}" for one in found)
+
+
+def _waits(one: Waits) -> str:
+    committed = f"produced to committed p50 {one.commit_p50:.1f} ms, p99 {one.commit_p99:.1f} ms"
+    if one.event_p50 is None:
+        return committed
+    return f"{committed}; committed to recording.created p50 {one.event_p50:.1f} ms, p99 {one.event_p99:.1f} ms"
 
 
 def line(results: Sequence[Result]) -> str:
