@@ -1,21 +1,39 @@
-"""One running stack with the local engine for all end-to-end tests."""
+"""One running stack for the end-to-end tests: the local engine, and sources that the sandbox plays."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
+import httpx
 import pytest
+
 from tests.support.live import Live, live_stack
-from tests.support.sources import sandbox_address
+from tests.support.sources import ADDRESSES, CLIENT, ZOOM_SECRET, World, sandbox_address
 
 __all__ = ["sandbox_address"]
+_WORLD = "live"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def live(sandbox_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    settings = {"YOUTUBE_API_URL": f"{sandbox_address}/w/live/youtube", "ALLOW_PRIVATE_ADDRESSES": "true"}
-    with live_stack(tmp_path_factory.mktemp("live"), **settings) as running:
+    base = f"{sandbox_address}/w/{_WORLD}"
+    settings = {"YOUTUBE_API_URL": f"{base}/youtube", "ZOOM_WEBHOOK_SECRET": ZOOM_SECRET}
+    for source, addresses in ADDRESSES.items():
+        prefix = source.upper()
+        settings |= {f"{prefix}_{name}_URL": base + path for name, path in addresses.items()}
+        settings |= {f"{prefix}_{name.upper()}": value for name, value in CLIENT.items()}
+    with live_stack(tmp_path_factory.mktemp("live"), ALLOW_PRIVATE_ADDRESSES="true", **settings) as running:
         yield running
+
+
+@pytest.fixture
+async def world(sandbox_address: str) -> AsyncIterator[World]:
+    """Where the stack's sources are played: quick, and without limits."""
+    async with httpx.AsyncClient(timeout=30) as http:
+        made = World(f"{sandbox_address}/w/{_WORLD}", http)
+        quick = {"limits": False, "webhook_scale": 0.01}
+        await made.admin("settings", fathom=quick, zoom=quick)
+        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
+
 from tests.support.board import alert_queries, panel_queries
 from tests.support.eventually import eventually
 from tests.support.live import Caller, Live, live_stack
@@ -38,8 +39,12 @@ def stack(sandbox_address: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     base = f"{sandbox_address}/w/{WORLD}"
     settings = {f"FATHOM_{name}_URL": base + path for name, path in ADDRESSES["fathom"].items()}
     settings |= {"FATHOM_CLIENT_ID": CLIENT["client_id"], "FATHOM_CLIENT_SECRET": CLIENT["client_secret"]}
-    settings |= {"RECORDER_COUNT_EVERY": "PT1S", "CONNECTOR_BUDGET_FACTOR": "100"}
-    with live_stack(tmp_path_factory.mktemp("board"), ALLOW_PRIVATE_ADDRESSES="true", **settings) as running:
+    settings |= {
+        "RECORDER_COUNT_EVERY": "PT1S",
+        "CONNECTOR_BUDGET_FACTOR": "100",
+        "ALLOW_PRIVATE_ADDRESSES": "true",
+    }
+    with live_stack(tmp_path_factory.mktemp("board"), sources=("fathom",), **settings) as running:
         yield running
 
 

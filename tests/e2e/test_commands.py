@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from tests.support.live import COMMAND, OURS, SPEECH, Live
 
 _FILES = ("standup.m4a", "support.m4a", "silence.m4a", "document.m4a", "nowhere.mp3")

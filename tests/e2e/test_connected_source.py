@@ -4,53 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from typing import Any
-from uuid import uuid4
 
 import httpx
-import pytest
+
 from tests.support.eventually import eventually
-from tests.support.live import Caller, Live, live_stack
-from tests.support.sources import ADDRESSES, CLIENT, World, sandbox_address
-
-__all__ = ["sandbox_address"]
-WORLD = f"e2e-{uuid4().hex[:8]}"
-ZOOM_SECRET = f"zoom-{uuid4().hex}"
-
-
-@contextmanager
-def stack_with(base: str, folder: Any) -> Iterator[Live]:
-    settings = {"ZOOM_WEBHOOK_SECRET": ZOOM_SECRET}
-    for source in ("fathom", "zoom"):
-        prefix = source.upper()
-        settings |= {f"{prefix}_{name}_URL": base + path for name, path in ADDRESSES[source].items()}
-        settings |= {f"{prefix}_{name.upper()}": value for name, value in CLIENT.items()}
-    with live_stack(folder, ALLOW_PRIVATE_ADDRESSES="true", **settings) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def connected(sandbox_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with stack_with(f"{sandbox_address}/w/{WORLD}", tmp_path_factory.mktemp("connected")) as running:
-        yield running
-
-
-@pytest.fixture
-async def world(sandbox_address: str) -> AsyncIterator[World]:
-    async with httpx.AsyncClient(timeout=30) as http:
-        made = World(f"{sandbox_address}/w/{WORLD}", http)
-        quick = {"limits": False, "webhook_scale": 0.01}
-        await made.admin("settings", fathom=quick, zoom=quick)
-        yield made
-
-
-@pytest.fixture(autouse=True)
-async def _hang_up(connected: Live) -> AsyncIterator[None]:
-    """In place of the folder's own, which wants another stack."""
-    yield
-    await connected.hang_up()
+from tests.support.live import Caller, Live
+from tests.support.sources import ZOOM_SECRET, World
 
 
 async def card_of(caller: Caller, source: str = "fathom") -> dict[str, Any]:
@@ -88,8 +48,8 @@ async def reaches(caller: Caller, wanted: int, source: str = "fathom") -> None:
     await eventually(there, within=60, every=0.2)
 
 
-async def test_connecting_imports_by_itself_and_a_pushed_call_follows(connected: Live, world: World) -> None:
-    caller = await connected.sign_up()
+async def test_connecting_imports_by_itself_and_a_pushed_call_follows(live: Live, world: World) -> None:
+    caller = await live.sign_up()
     account = await connect(caller, "tom")
     before = account["count"]
 
@@ -99,18 +59,18 @@ async def test_connecting_imports_by_itself_and_a_pushed_call_follows(connected:
     await reaches(caller, before + 1)
     titles = [one["title"] for one in (await caller.http.get("/api/recordings")).json()["recordings"]]
     assert titles[0] == "A call just now"
-    assert len(await connected.created(caller.id)) == before + 1
+    assert len(await live.created(caller.id)) == before + 1
 
     again = (await caller.http.post(f"/api/accounts/{account['id']}/sync")).json()["job"]
     ended = await caller.job(again["id"])
     assert (ended["status"], ended["found"], ended["failed"]) == ("completed", 0, 0)
-    await connected.assert_books_balance(caller.id)
+    await live.assert_books_balance(caller.id)
 
 
 async def test_what_is_pushed_to_a_paused_account_waits_and_comes_when_it_is_resumed(
-    connected: Live, world: World
+    live: Live, world: World
 ) -> None:
-    caller = await connected.sign_up()
+    caller = await live.sign_up()
     account = await connect(caller, "petra")
     path, before = f"/api/accounts/{account['id']}", account["count"]
     assert (await caller.http.patch(path, json={"paused": True})).json()["status"] == "paused"
@@ -124,16 +84,16 @@ async def test_what_is_pushed_to_a_paused_account_waits_and_comes_when_it_is_res
     assert (await caller.http.patch(path, json={"paused": False})).json()["status"] == "active"
     await reaches(caller, before + 1)
     assert (await caller.http.get(path)).json()["waiting"] == 0
-    await connected.assert_books_balance(caller.id)
+    await live.assert_books_balance(caller.id)
 
 
-async def test_disconnecting_keeps_the_calls_and_takes_the_webhook_away(connected: Live, world: World) -> None:
-    caller = await connected.sign_up()
+async def test_disconnecting_keeps_the_calls_and_takes_the_webhook_away(live: Live, world: World) -> None:
+    caller = await live.sign_up()
     account = await connect(caller, "ines")
     assert (await caller.http.delete(f"/api/accounts/{account['id']}")).status_code == 204
 
     async def is_gone() -> bool:
-        row = await connected.rows(
+        row = await live.rows(
             "SELECT count(*) AS left FROM source_credentials WHERE account_id::text = $1", account["id"]
         )
         return bool(row[0]["left"] == 0)
@@ -146,9 +106,9 @@ async def test_disconnecting_keeps_the_calls_and_takes_the_webhook_away(connecte
     assert await world.calls("fathom.webhook_delete") >= 1
 
 
-async def zoom_endpoint(connected: Live, world: World) -> dict[str, Any]:
+async def zoom_endpoint(live: Live, world: World) -> dict[str, Any]:
     """Enter our address at Zoom's, which challenges it at once."""
-    url = f"{connected.url}/webhooks/zoom"
+    url = f"{live.url}/webhooks/zoom"
     return dict(await world.admin("zoom/webhook", url=url, secret_token=ZOOM_SECRET))
 
 
@@ -161,11 +121,9 @@ async def titles(caller: Caller) -> list[str]:
     return [one["title"] for one in (await caller.http.get("/api/recordings")).json()["recordings"]]
 
 
-async def test_connecting_zoom_imports_by_itself_with_transcripts_and_without(
-    connected: Live, world: World
-) -> None:
+async def test_connecting_zoom_imports_by_itself_with_transcripts_and_without(live: Live, world: World) -> None:
     """Of one call Zoom never makes a transcript: our own engine hears it."""
-    caller = await connected.sign_up()
+    caller = await live.sign_up()
     account = await connect(caller, "tom", "zoom")
     listed = (await world.look("meetings", source="zoom", host="tom"))["meetings"]
     assert [one["transcript"] for one in listed].count("never") == 1
@@ -175,40 +133,40 @@ async def test_connecting_zoom_imports_by_itself_with_transcripts_and_without(
         len(listed),
     )
     assert set(await titles(caller)) == {one["title"] for one in listed}
-    assert len(await connected.created(caller.id)) == len(listed)
-    told = [json.loads(one.value) for one in await connected.events("import.progress")]
+    assert len(await live.created(caller.id)) == len(listed)
+    told = [json.loads(one.value) for one in await live.events("import.progress")]
     mine = [one for one in told if one["job_id"] == account["job"]["id"]]
     last = max(mine, key=lambda one: one["version"])
     assert (last["status"], last["found"], last["open"]) == ("completed", len(listed), 0)
     again = (await caller.http.post(f"/api/accounts/{account['id']}/sync")).json()["job"]
     assert (await caller.job(again["id"]))["found"] == 0
-    await connected.assert_books_balance(caller.id)
+    await live.assert_books_balance(caller.id)
 
 
 async def test_zooms_challenge_is_answered_and_a_pushed_call_comes_when_its_transcript_is_there(
-    connected: Live, world: World
+    live: Live, world: World
 ) -> None:
-    caller = await connected.sign_up()
+    caller = await live.sign_up()
     before = (await connect(caller, "maya", "zoom"))["count"]
-    assert (await zoom_endpoint(connected, world))["valid"] is True
+    assert (await zoom_endpoint(live, world))["valid"] is True
     assert (await world.admin("zoom/challenge"))["valid"] is True
     await zoom_call(world, "maya", "Pushed by Zoom", transcript_after=2, webhooks=True)
     await reaches(caller, before + 1, "zoom")
     assert (await titles(caller))[0] == "Pushed by Zoom"
     sent = [one for one in (await world.look("webhooks"))["webhooks"] if one["source"] == "zoom"]
     assert [one["event"] for one in sent] == ["recording.completed", "recording.transcript_completed"]
-    jobs = await connected.rows(
+    jobs = await live.rows(
         "SELECT trigger, imported, skipped FROM sync_jobs WHERE owner_user_id = $1 AND trigger = 'webhook' "
         "ORDER BY created_at", caller.id,
     )  # fmt: skip
     assert [(job["imported"], job["skipped"]) for job in jobs] == [(0, 1), (1, 0)]
-    await connected.assert_books_balance(caller.id)
+    await live.assert_books_balance(caller.id)
 
 
-async def test_zooms_deliveries_are_verified_and_taken_once(connected: Live, world: World) -> None:
-    caller = await connected.sign_up()
+async def test_zooms_deliveries_are_verified_and_taken_once(live: Live, world: World) -> None:
+    caller = await live.sign_up()
     before = (await connect(caller, "petra", "zoom"))["count"]
-    await zoom_endpoint(connected, world)
+    await zoom_endpoint(live, world)
     made = await zoom_call(world, "petra", "Signed", listed=False)
     statuses = {}
     for signature in ("bad", "stale", "future", "malformed", "missing"):
@@ -224,26 +182,26 @@ async def test_zooms_deliveries_are_verified_and_taken_once(connected: Live, wor
     assert (await titles(caller)).count("Signed") == 1
 
 
-async def test_what_zoom_could_not_deliver_comes_with_its_retry(connected: Live, world: World) -> None:
+async def test_what_zoom_could_not_deliver_comes_with_its_retry(live: Live, world: World) -> None:
     """Its first retry is five minutes later, here three seconds."""
-    caller = await connected.sign_up()
+    caller = await live.sign_up()
     before = (await connect(caller, "ines", "zoom"))["count"]
-    await zoom_endpoint(connected, world)
+    await zoom_endpoint(live, world)
     made = await zoom_call(world, "ines", "After a restart", listed=False)
-    gateway = connected.process("ingest-gateway")["pid"]
-    await connected.kill("ingest-gateway")
+    gateway = live.process("ingest-gateway")["pid"]
+    await live.kill("ingest-gateway")
     sent = await world.admin("webhooks/send", meeting=made["uuid"])
     assert sent["webhooks"][0]["attempts"][0]["status"] != 204
-    await connected.back("ingest-gateway", gateway)
+    await live.back("ingest-gateway", gateway)
     await reaches(caller, before + 1, "zoom")
 
 
 async def test_whoever_removes_the_app_at_zoom_is_disconnected_here_and_keeps_the_calls(
-    connected: Live, world: World
+    live: Live, world: World
 ) -> None:
-    caller = await connected.sign_up()
+    caller = await live.sign_up()
     account = await connect(caller, "ines", "zoom")
-    await zoom_endpoint(connected, world)
+    await zoom_endpoint(live, world)
     await world.admin("zoom/deauthorize", user="ines")
 
     async def is_over() -> bool:
@@ -257,9 +215,9 @@ async def test_whoever_removes_the_app_at_zoom_is_disconnected_here_and_keeps_th
 
 
 async def test_twenty_syncs_at_once_with_an_expired_token_are_one_and_cause_one_refresh(
-    connected: Live, world: World
+    live: Live, world: World
 ) -> None:
-    caller = await connected.sign_up()
+    caller = await live.sign_up()
     account = await connect(caller, "maya")
     await world.admin("tokens/expire", provider="fathom", user="maya", kind="access")
     await world.forget_calls()
@@ -268,4 +226,4 @@ async def test_twenty_syncs_at_once_with_an_expired_token_are_one_and_cause_one_
     for job in {answer.json()["job"]["id"] for answer in answers}:
         assert (await caller.job(job))["status"] == "completed"
     assert await world.calls("fathom.token") == 1
-    await connected.assert_books_balance(caller.id)
+    await live.assert_books_balance(caller.id)

@@ -8,6 +8,7 @@ import json
 import re
 
 import pytest
+
 from tests.support.eventually import eventually
 from tests.support.live import SPEECH, Live
 

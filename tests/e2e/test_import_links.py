@@ -6,23 +6,14 @@ import asyncio
 import json
 import os
 import subprocess
-from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
-import pytest
 from tests.support.eventually import eventually
 from tests.support.live import COMMAND, Caller, Live
 from tests.support.sources import World
 
 GOOD, MACHINE, SILENT = "kQ3vLw8Zx_A", "pT0dR5nY-2c", "o6XNiVt8_Bs"
 ALL = "https://www.youtube.com/playlist?list=PLlarkfieldtalks000000000000000001"
-
-
-@pytest.fixture
-async def world(sandbox_address: str) -> AsyncIterator[World]:
-    async with httpx.AsyncClient(timeout=30) as http:
-        yield World(f"{sandbox_address}/w/live", http)
 
 
 async def bring(caller: Caller, *links: str, **options: bool) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+
+from pipeline_contracts import TOPICS
 from tests.support.engine_server import Answer, EngineServer, refusal, spoken
 from tests.support.eventually import eventually
 from tests.support.live import SPEECH, Caller, Live
-
-from pipeline_contracts import TOPICS
 
 
 def another_call() -> bytes:

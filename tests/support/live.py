@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ import httpx
 from callvault.control import status
 from callvault.embedded.postgres import Postgres
 from callvault.environment import MIGRATION_URL, ROLE_URLS, stack_environment
+from callvault.finding import find_services, is_connector, source_of
 from callvault.home import Home
 from tests.support.eventually import eventually
 
@@ -180,11 +181,27 @@ class Live:
         ]
 
 
+def _services(folder: Path, sources: Collection[str]) -> Path:
+    """A folder with our own services and these connectors alone."""
+    chosen = folder / "services"
+    chosen.mkdir()
+    for one in find_services():
+        assert one.source is not None
+        if not is_connector(one.name) or source_of(one.name) in sources:
+            (chosen / one.name).symlink_to(one.source.parent)
+    return chosen
+
+
 @contextmanager
-def live_stack(folder: Path, **settings: str) -> Iterator[Live]:
-    """`callvault up` on a home of its own, and `callvault down` at the end."""
+def live_stack(folder: Path, *, sources: Collection[str] | None = None, **settings: str) -> Iterator[Live]:
+    """`callvault up` on a home of its own, and `callvault down` at the end.
+
+    With the connectors of `sources`, or all: each one more that starts costs seconds.
+    """
     outer = {name: value for name, value in os.environ.items() if name not in OURS}
     environment = outer | {"CALLVAULT_HOME": str(folder), "SIGNUP": "open", **settings}
+    if sources is not None:
+        environment["CALLVAULT_SERVICES_DIR"] = str(_services(folder, sources))
     with socket.socket() as free:  # stacks that start at once would all want the usual port
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])

@@ -28,6 +28,7 @@ from recorder.settings import RecorderSettings
 from recorder.tickets import RELIST, listing_of, ticket_of
 
 LOCK: Final = 0x43616C6C  # any number that nobody else locks
+MENDS: Final = ("reopened", "finished", "lost", "reticketed", "relisted", "closed")
 
 FIND_FINISHED = """
 SELECT DISTINCT i.owner_user_id, i.source_app, i.external_id, r.id FROM sync_job_items i JOIN recordings r
@@ -95,6 +96,8 @@ class Reconciler:
     def __init__(self, settings: RecorderSettings, relay: Relay) -> None:
         self._settings = settings
         self._relay = relay
+        for what in MENDS:  # nothing mended is a figure, too
+            metrics.RECONCILED.labels(what)
 
     async def run(self) -> None:
         """Until cancelled; a round that fails is told and tried again."""
