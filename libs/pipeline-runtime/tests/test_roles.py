@@ -11,7 +11,13 @@ import pytest
 from tests.support.database import Connect, Session
 from tests.support.stack import Stack
 
-from pipeline_runtime.migrations.steps import PAGE_TABLES, SOURCE_TABLES, TABLES, UPLOAD_TABLES
+from pipeline_runtime.migrations.steps import (
+    PAGE_TABLES,
+    SOURCE_TABLES,
+    TABLES,
+    UPLOAD_TABLES,
+    VOCABULARY_TABLES,
+)
 
 SERVICES = ("callvault_web", "callvault_intake", "callvault_recorder", "callvault_transcriber")
 CONNECTOR = "callvault_connector_sample"
@@ -72,6 +78,7 @@ MAY_NOT = {
         "UPDATE connect_attempts SET used_at = NULL", "UPDATE connect_attempts SET expires_at = now()",
         "INSERT INTO import_sources SELECT * FROM import_sources", "DELETE FROM import_sources",
         "UPDATE import_sources SET provider_account_id = 'x'", "UPDATE import_sources SET match_keys = '{}'",
+        "UPDATE vocabularies SET user_id = gen_random_uuid()", "DELETE FROM vocabularies",
     ],
     "callvault_intake": [
         *on("recordings vault_entries import_usage transcript_parts source_credentials provider_budgets",
@@ -109,6 +116,7 @@ MAY_NOT = {
         "SELECT ticket FROM sync_job_items", "SELECT title FROM sync_job_items", "SELECT * FROM sync_job_items",
         "UPDATE sync_job_items SET status = 'imported'", "SELECT * FROM sync_jobs", "UPDATE sync_jobs SET found = 0",
         f"SELECT * FROM admit('{FOREIGN}', '[]')", "SELECT * FROM reopen('{}')",
+        "UPDATE vocabularies SET terms = '{}'", "SELECT changed_at FROM vocabularies", *on("vocabularies", *EVERYTHING[1:]),
     ],
     CONNECTOR: [
         *on("recordings vault_entries users api_tokens uploads banks vaults bank_memberships import_usage plans "
@@ -169,7 +177,7 @@ async def test_row_level_security_is_on_and_forced_for_every_table(tables: Stack
         "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class "
         "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')"
     )
-    ours = {*TABLES, *SOURCE_TABLES, *UPLOAD_TABLES, *PAGE_TABLES}
+    ours = {*TABLES, *SOURCE_TABLES, *UPLOAD_TABLES, *PAGE_TABLES, *VOCABULARY_TABLES}
     assert {row["relname"] for row in rows} == ours | {"alembic_version"}
     open_ones = [row["relname"] for row in rows if not (row["relrowsecurity"] and row["relforcerowsecurity"])]
     assert open_ones == ["alembic_version"]

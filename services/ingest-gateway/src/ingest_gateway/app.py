@@ -46,6 +46,7 @@ from ingest_gateway.routes import (
     sessions,
     sources,
     uploads,
+    vocabulary,
     webhooks,
 )
 from ingest_gateway.schedule import Schedule
@@ -63,7 +64,7 @@ from pipeline_runtime.tasks import Bell
 IDENTITY_PROVIDER_SECONDS = 5.0
 ROUTERS = (
     sessions, me, sources, consents, accounts, imports, uploads, links, jobs, failures, recordings, events,
-    webhooks,
+    webhooks, vocabulary,
     documents, installation, pages,
 )  # fmt: skip
 

@@ -35,6 +35,8 @@ UPLOAD_TABLES = ["incoming_uploads"]
 
 PAGE_TABLES = ["source_switches", "recording_search"]
 
+VOCABULARY_TABLES = ["vocabularies"]
+
 
 def run(script: str) -> None:
     """Run several statements at once, which the extended protocol refuses, in the step's transaction."""
