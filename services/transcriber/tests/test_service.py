@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import subprocess
-import sys
-import wave
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter
 from tests.support.engine_server import Answer, EngineServer, refusal, spoken
 from tests.support.eventually import eventually
 
@@ -30,12 +23,7 @@ from pipeline_contracts import (
     about,
     decode,
 )
-from pipeline_runtime.database import make_engine
-from pipeline_runtime.settings import DatabaseUrl
-from transcriber import worker
-from transcriber.audio import Part
-from transcriber.parts import SavedPart, save_part
-from transcriber.transcript import Transcript
+from transcriber import trying
 
 PROBLEMS: dict[str, str] = json.loads(
     (Path(__file__).parents[3] / "tests" / "speech" / "problems.json").read_text()
@@ -177,28 +165,10 @@ async def test_a_language_that_the_engine_lacks_is_said_before_anything_is_decod
     assert (failed.code, failed.retryable) == ("language_not_supported", False)
 
 
-async def test_a_recording_over_the_engines_cap_is_too_long(
-    paid_desk: Any, server: EngineServer, tmp_path: Path
-) -> None:
-    ticket = await paid_desk.ticket("budget.mp3")
-    with wave.open(str(paid_desk.storage.path(ticket.message.audio.key)), "wb") as long:
-        long.setnchannels(1)
-        long.setsampwidth(1)
-        long.setframerate(4000)
-        long.writeframes(b"\x80" * 4000 * 1401)
-    await paid_desk.publish(ticket)
-
-    async with paid_desk.open(transcriber_model="gpt-4o-mini-transcribe"):
-        (failed,) = await paid_desk.results()
-
-    assert failed.code == "too_long_for_engine"
-    assert server.requests == []
-
-
 async def test_a_busy_engine_is_tried_again_when_it_said(
     paid_desk: Any, server: EngineServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(trying, "FIRST_WAIT", 0.01)
     server.script = [
         refusal(429, "Rate limit reached", headers={"Retry-After": "2"}),
         refusal(500, "The server had an error"),
@@ -210,11 +180,10 @@ async def test_a_busy_engine_is_tried_again_when_it_said(
     async with paid_desk.open():
         waiting = await eventually(lambda: put_off(paid_desk, ticket))
         (record,) = await paid_desk.results()
-        task = await eventually(lambda: sent(paid_desk, ticket))
 
     assert waiting["not_before"] > waiting["created_at"]
     assert record.full_transcript == "At last."
-    assert task["tries"] == 3
+    assert len(server.requests) == 3
     told = await paid_desk.stack.messages("import.activity", at_least=1)
     assert "waiting" in {json.loads(one.value)["doing"] for one in told}
 
@@ -222,8 +191,7 @@ async def test_a_busy_engine_is_tried_again_when_it_said(
 async def test_an_engine_that_stays_down_fails_the_item_and_a_retry_may_help(
     paid_desk: Any, server: EngineServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr("pipeline_runtime.tasks.POLL_SECONDS", 0.1)
+    monkeypatch.setattr(trying, "FIRST_WAIT", 0.01)
     server.default = Answer("", 503)
     await paid_desk.publish(await paid_desk.ticket("budget.mp3"))
 
@@ -231,7 +199,7 @@ async def test_an_engine_that_stays_down_fails_the_item_and_a_retry_may_help(
         (failed,) = await paid_desk.results()
 
     assert (failed.code, failed.retryable) == ("engine_unavailable", True)
-    assert len(server.requests) == worker.TRIES
+    assert len(server.requests) == trying.TRIES
 
 
 async def test_a_wrong_key_fails_at_once_and_says_what_to_do(paid_desk: Any, server: EngineServer) -> None:
@@ -246,24 +214,6 @@ async def test_a_wrong_key_fails_at_once_and_says_what_to_do(paid_desk: Any, ser
     assert len(server.requests) == 1
 
 
-async def test_a_finished_part_is_never_asked_for_again(paid_desk: Any, server: EngineServer) -> None:
-    ticket = await paid_desk.ticket("budget.mp3")
-    url = TypeAdapter(DatabaseUrl).validate_python(paid_desk.stack.url("callvault_transcriber"))
-    database = make_engine(url, app="tests")
-    heard = SavedPart(
-        engine="compatible", model="whisper-1", of=1, transcript=Transcript(text="Said before the crash.")
-    )
-    await save_part(database, ticket.message.item_id, 1, Part(0, 0.0, 7.6), heard)
-    await database.dispose()
-    await paid_desk.publish(ticket)
-
-    async with paid_desk.open():
-        (record,) = await paid_desk.results()
-
-    assert (record.full_transcript, record.duration) == ("Said before the crash.", 7.6)
-    assert server.requests == []
-
-
 async def test_a_stopped_service_puts_its_work_back(paid_desk: Any, server: EngineServer) -> None:
     server.script = [Answer({"text": "never heard"}, seconds=20)]
     ticket = await paid_desk.ticket("budget.mp3")
@@ -271,7 +221,7 @@ async def test_a_stopped_service_puts_its_work_back(paid_desk: Any, server: Engi
 
     async with paid_desk.open():
         await eventually(lambda: asked(server))
-    left = await paid_desk.task(ticket)
+    left = await paid_desk.task(ticket, "transcribe_part")
     async with paid_desk.open():
         (record,) = await paid_desk.results()
 
@@ -287,36 +237,19 @@ async def test_a_killed_transcriber_leaves_its_task_to_the_next_and_that_one_sto
     ticket = await paid_desk.ticket("budget.mp3")
     await paid_desk.publish(ticket)
 
-    with process(paid_desk) as killed:
+    with paid_desk.process() as killed:
         await eventually(lambda: asked(server), within=60)
         killed.kill()
-    with process(paid_desk) as following:
+    with paid_desk.process() as following:
         (record,) = await paid_desk.results(within=60)
         task = await eventually(lambda: sent(paid_desk, ticket))
         following.send_signal(signal.SIGTERM)
         code = await asyncio.to_thread(following.wait, 30)
 
     assert record.full_transcript == "Hello from the engine."
-    assert task["tries"] == 2
+    assert task["lease_until"] is None
     assert len(server.requests) == 2
     assert code == 0
-
-
-@contextmanager
-def process(desk: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """`python -m transcriber` on the desk."""
-    environment = {
-        **os.environ,
-        **desk.stack.environment(),
-        **desk.environment,
-        "STORAGE_URL": desk.folder.as_uri(),
-        "TRANSCRIBER_LEASE_SECONDS": "3",
-    }
-    with subprocess.Popen([sys.executable, "-m", "transcriber"], env=environment) as running:
-        try:
-            yield running
-        finally:
-            running.kill()
 
 
 async def sent(desk: Any, ticket: Any) -> Any:
@@ -327,10 +260,10 @@ async def sent(desk: Any, ticket: Any) -> Any:
 
 async def put_off(desk: Any, ticket: Any) -> Any:
     """The ticket's row once it waits for another try."""
-    row = await desk.task(ticket)
+    row = await desk.task(ticket, "transcribe_part")
     return row if row and row["tries"] and not row["is_leased"] else None
 
 
-async def asked(server: EngineServer) -> bool:
-    """Whether the engine has a request."""
-    return bool(server.requests)
+async def asked(server: EngineServer, times: int = 1) -> bool:
+    """Whether the engine has that many requests."""
+    return len(server.requests) >= times

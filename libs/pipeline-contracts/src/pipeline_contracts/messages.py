@@ -92,6 +92,23 @@ class ConnectorRecord(RecordDraft, Message):
     segments: tuple[Segment, ...] | None = None
 
 
+class TranscriptAmended(Message):
+    """A better transcript of a call that is in the library: gaps of it were filled.
+
+    The item is the one that imported it. The highest `version` holds; the first transcript is 1.
+    `source_metadata` are the keys of the recording's metadata that are new.
+    """
+
+    event_type: ClassVar[str] = "callvault.import.transcript_amended.v1"
+
+    job_id: UUID
+    item_id: UUID
+    version: int = Field(ge=2)
+    full_transcript: str
+    segments: tuple[Segment, ...] | None = None
+    source_metadata: dict[str, Any]
+
+
 class StoredAudio(BaseModel):
     """An object in storage: its key, its size in bytes, the SHA-256 of its bytes in hex."""
 
@@ -216,4 +233,26 @@ class RecordingCreated(Message):
     duration: float | None = None
     transcript_length: int = Field(ge=0)
     created_at: AwareDatetime
+    link: str
+
+
+class RecordingUpdated(Message):
+    """A call in the library has another transcript: what was missing in it was heard. It is behind `link`.
+
+    The highest `version` holds; the call came with 1. `gaps` is how many are left, `transcript_length` is
+    in characters.
+    """
+
+    event_type: ClassVar[str] = "callvault.recording.updated.v1"
+
+    recording_id: UUID
+    owner_user_id: UUID
+    bank_id: UUID
+    source_app: Slug
+    external_id: ExternalId
+    title: Title
+    version: int = Field(ge=2)
+    gaps: int = Field(ge=0)
+    transcript_length: int = Field(ge=0)
+    updated_at: AwareDatetime
     link: str

@@ -15,6 +15,8 @@ from pipeline_contracts.messages import (
     JobProgress,
     Message,
     RecordingCreated,
+    RecordingUpdated,
+    TranscriptAmended,
 )
 from pipeline_contracts.sources import (
     CancelRequested,
@@ -69,7 +71,7 @@ IMPORT_AUDIO = Topic(
 )
 IMPORT_RESULTS = Topic(
     "import.results",
-    (ConnectorRecord, ItemFailed, ItemSkipped, DiscoveryEnded),
+    (ConnectorRecord, TranscriptAmended, ItemFailed, ItemSkipped, DiscoveryEnded),
     key="owner",
     producers=("ingest-gateway", "transcriber", "connectors"),
     consumers=("recorder",),
@@ -93,6 +95,13 @@ IMPORT_ACTIVITY = Topic(
 RECORDING_CREATED = Topic(
     "recording.created",
     (RecordingCreated,),
+    key="owner",
+    producers=("recorder",),
+    consumers=("any service",),
+)
+RECORDING_UPDATED = Topic(
+    "recording.updated",
+    (RecordingUpdated,),
     key="owner",
     producers=("recorder",),
     consumers=("any service",),
@@ -138,6 +147,7 @@ TOPICS: tuple[Topic, ...] = (
     IMPORT_PROGRESS,
     IMPORT_ACTIVITY,
     RECORDING_CREATED,
+    RECORDING_UPDATED,
     CONNECTOR_MANIFESTS,
     SOURCE_CHANGED,
 )

@@ -24,6 +24,8 @@ from pipeline_runtime.settings import ServiceSettings
 
 Check = Callable[[], Awaitable[str | None]]
 """Answers None when all is well, else what is wrong, in a few words."""
+Notice = Callable[[], str | None]
+"""Answers what an operator should know although all is well, or None."""
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
 CHECK_SECONDS = 3.0
@@ -33,8 +35,11 @@ log = structlog.get_logger()
 _dead_loops: set[str] = set()
 
 
-def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
-    """/healthz (the process is alive), /readyz (it can work; 503 with reasons if not), /metrics."""
+def health_routes(checks: Mapping[str, Check], notices: Mapping[str, Notice] | None = None) -> list[BaseRoute]:
+    """/healthz (the process is alive), /readyz (it can work; 503 with reasons if not), /metrics.
+
+    /readyz also has `notices` where there are any; they make nobody unready.
+    """
 
     async def healthz(_: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})
@@ -42,7 +47,9 @@ def health_routes(checks: Mapping[str, Check]) -> list[BaseRoute]:
     async def readyz(_: Request) -> JSONResponse:
         answers = await asyncio.gather(*(_ask(check) for check in checks.values()))
         wrong = {name: answer for name, answer in zip(checks, answers, strict=True) if answer}
-        return JSONResponse({"ready": not wrong, "problems": wrong}, status_code=503 if wrong else 200)
+        noted = {name: note for name, notice in (notices or {}).items() if (note := notice())}
+        body = {"ready": not wrong, "problems": wrong} | ({"notices": noted} if noted else {})
+        return JSONResponse(body, status_code=503 if wrong else 200)
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
@@ -71,9 +78,11 @@ def check(ping: Callable[[], Awaitable[object]]) -> Check:
     return ask
 
 
-def make_app(lifespan: Lifespan, checks: Mapping[str, Check]) -> Starlette:
+def make_app(
+    lifespan: Lifespan, checks: Mapping[str, Check], notices: Mapping[str, Notice] | None = None
+) -> Starlette:
     """The app of a service that serves nothing but its health."""
-    return Starlette(routes=health_routes(checks), lifespan=lifespan)
+    return Starlette(routes=health_routes(checks, notices), lifespan=lifespan)
 
 
 @asynccontextmanager

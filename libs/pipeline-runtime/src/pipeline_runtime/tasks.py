@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -47,7 +47,7 @@ WITH running AS (
     SELECT t.id FROM tasks t LEFT JOIN running r USING (owner_user_id)
     WHERE t.kind = :kind AND t.not_before <= now() AND (t.lease_until IS NULL OR t.lease_until <= now())
       AND (t.sent_at IS NULL OR t.sent_at < now() - CAST(:resend AS interval)) AND {rule}
-    ORDER BY t.priority, coalesce(r.n, 0), t.id
+    ORDER BY t.priority, coalesce(r.n, 0), {turn} NULLS FIRST, t.id
     LIMIT 1 FOR UPDATE OF t SKIP LOCKED
 )
 UPDATE tasks t SET lease_until = now() + CAST(:lease AS interval), leased_by = :worker, tries = tries + 1,
@@ -122,14 +122,23 @@ class Worker:
     """One worker's hold on the tasks of a kind. Its leases carry its own id.
 
     `rule` is a condition on a task `t`, in SQL: others are not taken, and whoever holds one loses it.
+    `turn` says, in SQL too, who comes first of owners with as many under way: the one with the least.
     """
 
-    def __init__(self, engine: AsyncEngine, kind: str, *, lease: timedelta = LEASE, rule: str = "true") -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        kind: str,
+        *,
+        lease: timedelta = LEASE,
+        rule: str = "true",
+        turn: str = "t.id",
+    ) -> None:
         self.kind = kind
         self.lease = lease
         self._engine = engine
         self._id = uuid4()
-        self._claim = text(_CLAIM.format(rule=rule))
+        self._claim = text(_CLAIM.format(rule=rule, turn=turn))
         self._renew = text(_RENEW.format(rule=rule))
         self._waiting = text(_WAITING.format(rule=rule))
 
@@ -147,13 +156,18 @@ class Worker:
         """The result is with Kafka. Raises LeaseLost where the row is no longer ours."""
         await self._change(_SENT, task)
 
-    async def later(self, task: Task, wait: timedelta, *, counted: bool = True) -> None:
-        """Try again after a wait; not `counted` where it was nobody's fault. Raises LeaseLost."""
-        await self._change(_LATER, task, wait=wait, uncounted=0 if counted else 1)
+    async def later(
+        self, task: Task, wait: timedelta, *, counted: bool = True, within: AsyncConnection | None = None
+    ) -> None:
+        """Try again after a wait; not `counted` where it was nobody's fault. Raises LeaseLost.
 
-    async def done(self, task: Task) -> None:
+        `within` is the transaction that this is a part of, where it is one of another.
+        """
+        await self._change(_LATER, task, within, wait=wait, uncounted=0 if counted else 1)
+
+    async def done(self, task: Task, *, within: AsyncConnection | None = None) -> None:
         """Remove the row: nothing of it is left to do. Raises LeaseLost where it is no longer ours."""
-        await self._change(_DONE, task)
+        await self._change(_DONE, task, within)
 
     async def waiting(self) -> int:
         """How many rows could be taken now."""
@@ -190,7 +204,11 @@ class Worker:
         finally:
             done = True
             keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
+            try:
+                await asyncio.gather(keeper, return_exceptions=True)
+            except asyncio.CancelledError:
+                if not lost or body.uncancel() > 0:  # else the body had ended, and its row with it
+                    raise
 
     async def _renew_until_lost(self, task: Task) -> None:
         """Return when the lease is someone else's, or could not be renewed for two thirds of its time."""
@@ -209,8 +227,10 @@ class Worker:
             except Exception as error:
                 log.warning("lease.not_renewed", task=task.id, error=type(error).__name__)
 
-    async def _change(self, statement: Any, task: Task, **values: Any) -> None:
-        async with self._engine.begin() as connection:
+    async def _change(
+        self, statement: Any, task: Task, within: AsyncConnection | None = None, **values: Any
+    ) -> None:
+        async with nullcontext(within) if within is not None else self._engine.begin() as connection:
             changed = await connection.scalar(statement, {"id": task.id, "worker": self._id, **values})
         if changed is None:
             raise LeaseLost(task.id)

@@ -36,6 +36,7 @@ from ingest_gateway.routes import (
     documents,
     events,
     failures,
+    gaps,
     imports,
     installation,
     jobs,
@@ -63,7 +64,8 @@ from pipeline_runtime.tasks import Bell
 
 IDENTITY_PROVIDER_SECONDS = 5.0
 ROUTERS = (
-    sessions, me, sources, consents, accounts, imports, uploads, links, jobs, failures, recordings, events,
+    sessions, me, sources, consents, accounts, imports, uploads, links, jobs, failures, recordings, gaps,
+    events,
     webhooks, vocabulary,
     documents, installation, pages,
 )  # fmt: skip

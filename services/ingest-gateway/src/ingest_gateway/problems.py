@@ -88,6 +88,10 @@ UPLOAD_STALLED = Answer(408, "upload_stalled", "No bytes came for a minute. Uplo
 USER_EXISTS = Answer(409, "user_exists", "There is a user with this e-mail address already.")
 NO_TIMES = Answer(409, "no_times", "This transcript has no times. Download it as text.")
 NOT_FAILED = Answer(409, "not_failed", "This item has not failed, so there is nothing to retry.")
+NO_GAPS = Answer(409, "no_gaps", "Nothing is missing in this recording.")
+GAPS_GONE = Answer(
+    409, "gaps_gone", "The sound of what is missing is no longer kept. Import the recording once more."
+)
 QUOTA_USED_UP = Answer(409, "quota_exceeded", "This month's imports are used up.")
 NO_SUCH_SOURCE = Answer(404, "no_such_source", "There is no such source.")
 METHOD_NOT_OFFERED = Answer(409, "method_not_offered", "This source is not connected in that way.")
@@ -103,9 +107,7 @@ RECONNECT_NEEDED = Answer(
 ACCOUNT_DISCONNECTED = Answer(
     409, "account_disconnected", "This account is disconnected. Connect it again first."
 )
-SOURCE_SWITCHED_OFF = Answer(
-    409, "source_switched_off", "This source is switched off. Switch it on to import."
-)
+SOURCE_SWITCHED_OFF = Answer(409, "source_switched_off", "This source is switched off. Switch it on to import.")
 NO_SWITCH = Answer(409, "no_switch", "This source has a switch for each account. Pause its accounts.")
 JOB_ENDED = Answer(409, "job_ended", "This import has ended already.")
 BODY_TOO_LARGE = Answer(413, "body_too_large", "The request is larger than this address takes.")

@@ -15,7 +15,7 @@ import asyncpg
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from pipeline_contracts import About, ItemFailed, ItemSkipped, Segment
+from pipeline_contracts import About, ItemFailed, ItemSkipped, Segment, TranscriptAmended
 from pipeline_runtime import outbox
 from pipeline_runtime.failures import (
     FORBIDDEN_VAULT,
@@ -28,8 +28,9 @@ from pipeline_runtime.failures import (
 from pipeline_runtime.identifiers import uuid7s
 from recorder import announce
 from recorder import statements as sql
+from recorder.amending import amend
 from recorder.books import Books, Connection, told
-from recorder.results import Bad, Failure, Nudge, Record, Result, Skip
+from recorder.results import Amendment, Bad, Failure, Nudge, Record, Result, Skip
 from recorder.skipping import skip
 
 Key = tuple[UUID, str, str]
@@ -90,13 +91,17 @@ class Batch:
             await self._record(await self._judge(records))
         nudged = [result.job for result in results if isinstance(result, Nudge)]
         skips = [result.skipped for result in results if isinstance(result, Skip)]
-        if self._failures or skips or nudged:
-            await self._enter(skips, nudged)
+        amended = [result.amended for result in results if isinstance(result, Amendment)]
+        if self._failures or skips or nudged or amended:
+            await self._enter(skips, nudged, amended)
         return self._outcome
 
-    async def _enter(self, skips: list[ItemSkipped], nudged: list[UUID]) -> None:
+    async def _enter(
+        self, skips: list[ItemSkipped], nudged: list[UUID], amended: list[TranscriptAmended]
+    ) -> None:
         books = Books(self._db)
         async with self._db.transaction():
+            await amend(self._db, books, amended, self._public_url)
             await books.fail(self._failures)
             await skip(books, skips)
             await books.balance(nudged)

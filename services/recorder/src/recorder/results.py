@@ -15,6 +15,7 @@ from pipeline_contracts import (
     DiscoveryEnded,
     ItemFailed,
     ItemSkipped,
+    TranscriptAmended,
     Unreadable,
     about,
     decode,
@@ -57,6 +58,14 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
+class Amendment:
+    """Another transcript of a call that is in the library."""
+
+    amended: TranscriptAmended
+    raw: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Nudge:
     """A job that may be over."""
 
@@ -64,7 +73,7 @@ class Nudge:
     raw: Any
 
 
-Result = Record | Failure | Skip | Nudge | Bad
+Result = Record | Amendment | Failure | Skip | Nudge | Bad
 
 
 def read(raw: Any) -> Result:
@@ -77,9 +86,11 @@ def read(raw: Any) -> Result:
             return Skip(message, raw)
         if isinstance(message, DiscoveryEnded):
             return Nudge(message.job_id, raw)
-        assert isinstance(message, ConnectorRecord)
+        assert isinstance(message, ConnectorRecord | TranscriptAmended)
         if b"\\u0000" in raw.value:
             _refuse_nul(message)
+        if isinstance(message, TranscriptAmended):
+            return Amendment(message, raw)
         return Record(_job(raw), message, raw)
     except Unreadable as error:
         return Bad(error.reason, error.detail, about(raw.headers), raw)
@@ -99,7 +110,7 @@ def _uuid(value: bytes) -> UUID:
     return UUID(value.decode())
 
 
-def _refuse_nul(record: ConnectorRecord) -> None:
+def _refuse_nul(record: ConnectorRecord | TranscriptAmended) -> None:
     """PostgreSQL has no NUL in text and JSON. The bytes looked like one; here it is certain."""
     if any("\x00" in text for text in _texts(record.model_dump())):
         raise Unreadable("nul_character")

@@ -136,8 +136,6 @@ WITH x AS (
     ORDER BY i.id FOR UPDATE OF i
 ), work AS (
     DELETE FROM tasks WHERE item_id = ANY (ARRAY(SELECT id FROM locked))
-), parts AS (
-    DELETE FROM transcript_parts WHERE item_id = ANY (ARRAY(SELECT id FROM locked))
 ), ended AS (
     UPDATE sync_job_items i SET status = l.status, recording_id = l.recording, code = NULL, message = NULL,
         retryable = false, retry_at = NULL, revisit_at = NULL, ended_at = now()
@@ -154,6 +152,27 @@ SELECT (SELECT array_agg(id) FROM new) AS created,
     (SELECT array_agg(item) FROM known) AS settled,
     (SELECT json_agg(e) FROM (SELECT source_app, status, count(*) AS n FROM ended GROUP BY 1, 2) e) AS ended,
     (SELECT json_agg(t) FROM told t) AS told
+"""
+
+# Another transcript of a call, in place of an older one. Its task is done, unless it has been asked for again.
+AMEND = """
+WITH x AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::text[], $5::text[], $6::text[])
+    AS x (item, job, version, transcript, segments, metadata)
+), locked AS (
+    SELECT r.id, x.* FROM x JOIN sync_job_items i ON i.id = x.item AND i.job_id = x.job
+    JOIN recordings r ON r.owner_user_id = i.owner_user_id AND r.source_app = i.source_app
+        AND r.external_id = i.external_id AND r.imported_by_item = i.id
+    ORDER BY r.owner_user_id, r.source_app, r.external_id FOR UPDATE OF r
+), work AS (
+    DELETE FROM tasks t USING x WHERE t.item_id = x.item AND t.kind = 'transcribe' AND t.sent_at IS NOT NULL
+)
+UPDATE recordings r SET full_transcript = l.transcript, segments = l.segments::jsonb, version = l.version,
+    source_metadata = r.source_metadata || (l.metadata::jsonb - 'external_id')
+FROM locked l WHERE r.id = l.id AND r.version < l.version
+RETURNING r.id, r.owner_user_id, r.bank_id, r.source_app, r.external_id, r.title, r.version,
+    length(r.full_transcript) AS length,
+    coalesce(jsonb_array_length(r.source_metadata #> '{transcription,gaps}'), 0) AS gaps
 """
 
 # Open items of calls that are in the library by now.

@@ -20,11 +20,13 @@ from pipeline_runtime.service import check, make_app, running, serve
 from pipeline_runtime.settings import driver_url
 from pipeline_runtime.storage import Storage
 from pipeline_runtime.tasks import Bell
+from transcriber.deps import Deps
 from transcriber.engines import Engine, choose
+from transcriber.manifest import PART, WHOLE
 from transcriber.results import SERVICE
+from transcriber.scratch import sweep_scratch
 from transcriber.settings import TranscriberSettings
-from transcriber.tickets import KIND, Tickets
-from transcriber.transcribing import Deps, sweep_scratch
+from transcriber.tickets import Tickets
 from transcriber.worker import Workers
 
 _LOADING_SECONDS = 20.0
@@ -32,14 +34,19 @@ _LOADING_SECONDS = 20.0
 
 def create_app(settings: TranscriberSettings) -> ASGIApp:
     """Build the parts and say in which order they start; they stop in the other."""
-    database = make_engine(settings.transcriber_database_url, app=SERVICE, pool_size=settings.workers + 2)
+    busy = settings.workers + settings.transcriber_cutters
+    database = make_engine(settings.transcriber_database_url, app=SERVICE, pool_size=busy + 4)
     publisher = Publisher(settings, app=SERVICE)
     broker = make_broker(settings, app=SERVICE)
     engine = choose(settings)
-    deps = Deps(database, Storage(settings.storage_url), engine)
-    bell = Bell(driver_url(settings.transcriber_database_url), KIND)
-    lease = timedelta(seconds=settings.transcriber_lease_seconds)
-    workers = Workers(deps, publisher, bell, count=settings.workers, lease=lease)
+    storage = Storage(settings.storage_url)
+    deps = Deps(database, storage, engine, publisher, settings.transcriber_part_seconds)
+    dsn = driver_url(settings.transcriber_database_url)
+    bells = (Bell(dsn, WHOLE), Bell(dsn, PART))
+    workers = Workers(
+        deps, *bells, cutting=settings.transcriber_cutters, asking=settings.workers,
+        lease=timedelta(seconds=settings.transcriber_lease_seconds),
+    )  # fmt: skip
     tickets = Tickets(database, publisher)
     subscribe(
         broker,
@@ -61,7 +68,8 @@ def create_app(settings: TranscriberSettings) -> ASGIApp:
             await engine.start()
             await publisher.start()
             stack.push_async_callback(publisher.stop)
-            await stack.enter_async_context(running("bell", bell.run))
+            for bell in bells:
+                await stack.enter_async_context(running("bell", bell.run))
             await stack.enter_async_context(running("workers", workers.run))
             await broker.start()
             stack.push_async_callback(broker.stop)
@@ -73,6 +81,7 @@ def create_app(settings: TranscriberSettings) -> ASGIApp:
     return make_app(
         lifespan,
         {"database": check(partial(ping, database)), "kafka": connected, "engine": engine_check(engine)},
+        {"engine": engine.notice},
     )
 
 

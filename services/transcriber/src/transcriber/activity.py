@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Literal
-from uuid import UUID
 
 import structlog
 
-from pipeline_contracts import AudioReceived, ImportActivity
+from pipeline_contracts import ImportActivity
 from pipeline_runtime.kafka import Publisher
+from pipeline_runtime.tasks import Task
+from transcriber.manifest import item_of
 from transcriber.results import activity_of
 
 EVERY_SECONDS = 1.0
 
 Doing = Literal["reading", "transcribing", "waiting", "publishing"]
+Overall = Callable[[float], Awaitable[tuple[float, float] | None]]
+"""From the seconds of a part that are done to those of the recording, and its length; None: say nothing."""
 log = structlog.get_logger()
 
 
 class Activity:
-    """One task's state. `note` may be called from any thread."""
+    """One task's state. `note` may be called from any thread.
 
-    def __init__(self, publisher: Publisher, ticket: AudioReceived, owner: UUID) -> None:
+    `overall` is for a task that works on a part: what it notes is of its part, what is told of all.
+    """
+
+    def __init__(self, publisher: Publisher, task: Task, overall: Overall | None = None) -> None:
         self._publisher = publisher
-        self._ticket = ticket
-        self._owner = owner
+        self._task = task
+        self._overall = overall
         self._doing: Doing = "reading"
         self._done: float | None = None
         self._total: float | None = None
@@ -37,10 +43,14 @@ class Activity:
         """What is done now; seconds of audio done, of how many."""
         self._doing, self._done, self._total = doing, done, total
 
-    async def tell_wait(self, wait: timedelta) -> None:
+    async def tell_wait(self, seconds: float) -> None:
         """Say that nothing happens for a while."""
         self.note("waiting")
-        self._until = datetime.now(UTC) + wait
+        self._until = datetime.now(UTC) + timedelta(seconds=seconds)
+        await self._tell()
+
+    async def tell(self) -> None:
+        """Say now what was noted last."""
         await self._tell()
 
     @asynccontextmanager
@@ -63,16 +73,26 @@ class Activity:
             await asyncio.sleep(EVERY_SECONDS)
 
     async def _tell(self) -> None:
-        activity = ImportActivity(
-            job_id=self._ticket.job_id,
-            item_id=self._ticket.item_id,
-            doing=self._doing,
-            until=self._until,
-            seconds_done=self._done,
-            seconds_total=self._total,
-        )
         try:
             async with asyncio.timeout(EVERY_SECONDS):
-                await self._publisher.send(activity_of(activity, self._owner))
+                activity = await self._now()
+                if activity is not None:
+                    await self._publisher.send(activity_of(activity, self._task.owner_user_id))
         except Exception as error:
             log.debug("activity.lost", error=type(error).__name__)
+
+    async def _now(self) -> ImportActivity | None:
+        doing, done, total = self._doing, self._done, self._total
+        if self._overall is not None and doing != "waiting":
+            known = await self._overall(done) if done is not None else None
+            if known is None:
+                return None
+            done, total = known
+        return ImportActivity(
+            job_id=self._task.job_id,
+            item_id=item_of(self._task),
+            doing=doing,
+            until=self._until,
+            seconds_done=done,
+            seconds_total=total,
+        )

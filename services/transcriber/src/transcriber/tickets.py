@@ -10,9 +10,9 @@ from pipeline_contracts import AudioReceived, Message, about
 from pipeline_runtime import tasks
 from pipeline_runtime.failures import INTERNAL_ERROR, UNREADABLE_MESSAGE, ItemProblem
 from pipeline_runtime.kafka import Publisher
+from transcriber.manifest import WHOLE
 from transcriber.results import failure_of
 
-KIND = "transcribe"
 _OWNER = text("SELECT owner_user_id FROM sync_job_items WHERE id = :item AND job_id = :job")
 
 log = structlog.get_logger()
@@ -31,7 +31,7 @@ class Tickets:
         async with self._database.begin() as connection:
             made = await tasks.add(
                 connection,
-                kind=KIND,
+                kind=WHOLE,
                 job=message.job_id,
                 item=message.item_id,
                 attempt=message.attempt,

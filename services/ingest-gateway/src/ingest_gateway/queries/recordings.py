@@ -40,7 +40,7 @@ WITH page AS MATERIALIZED (
 SELECT {columns} FROM page JOIN recordings r ON r.id = page.id {place} ORDER BY page.at DESC, r.id DESC
 """
 _ONE = text(f"""
-SELECT {_COLUMNS}, r.full_transcript, r.segments, r.source_metadata, r.bank_id, r.global_tags,
+SELECT {_COLUMNS}, r.full_transcript, r.version, r.segments, r.source_metadata, r.bank_id, r.global_tags,
     ARRAY(SELECT e.vault_id FROM vault_entries e WHERE e.recording_id = r.id ORDER BY e.created_at, e.vault_id)
     AS vault_ids
 FROM recordings r WHERE r.id = :recording

@@ -15,6 +15,7 @@ from ingest_gateway.problems import NO_TIMES, NOT_FOUND, documented
 from ingest_gateway.queries import recordings as queries
 from ingest_gateway.queries.recordings import Search
 from ingest_gateway.routes import Before, Limit
+from ingest_gateway.routes.gaps import gaps_in
 from ingest_gateway.schemas.failures import SlugText
 from ingest_gateway.schemas.recordings import (
     Recording,
@@ -93,7 +94,7 @@ async def _find(recording: UUID, caller: Caller, deps: Deps) -> RecordingWithTra
         raise NOT_FOUND.error("You have no such recording.")
     metadata = {"external_id": row["external_id"]} | row["source_metadata"]
     told = {"source_metadata": metadata, "source_url": _link_in(metadata), "history": history}
-    return RecordingWithTranscript.model_validate({**row, **told})
+    return RecordingWithTranscript.model_validate({**row, **told, "gaps": gaps_in(metadata)})
 
 
 def _link_in(metadata: dict[str, Any]) -> str | None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from ingest_gateway.schemas import Trigger
+from ingest_gateway.schemas.gaps import Gap
 
 Sort = Literal["imported", "recorded"]
 TranscriptFormat = Literal["txt", "vtt", "json"]
@@ -83,6 +84,8 @@ class RecordingWithTranscript(Recording):
     """
 
     full_transcript: str
+    version: int = Field(description="Of the transcript: raised when gaps of it are filled.")
+    gaps: list[Gap] = Field(description="What is missing in it.")
     segments: list[TranscriptSegment] | None
     source_metadata: dict[str, Any]
     source_url: str | None = Field(examples=["https://www.youtube.com/watch?v=…"])

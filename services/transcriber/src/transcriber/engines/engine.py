@@ -70,12 +70,14 @@ NO_HINTS = Hints()
 class PartAudio:
     """The sound of one part, as samples or as a file that an engine can be sent.
 
-    `speech` is how many seconds of it are speech; None where nobody has listened yet.
+    `speech` is how many seconds of it are speech; None where nobody has listened yet. `small` is the same
+    sound as the MP3 that it was kept as, where it was.
     """
 
     audio: Audio
     part: Part
     speech: float | None = None
+    small: Path | None = None
 
     @property
     def seconds(self) -> float:
@@ -92,6 +94,9 @@ class PartAudio:
         if max_bytes is not None and self.seconds >= encoding.longest(max_bytes):
             most = int(encoding.longest(max_bytes))
             raise PartTooLong(f"It has {self.seconds / 60:.0f} minutes.", max_seconds=most, max_bytes=max_bytes)
+        if self.small is not None and (max_bytes is None or self.small.stat().st_size <= max_bytes):
+            yield self.small
+            return
         file = self.audio.path.with_name(f"part-{self.part.number}.mp3")
         try:
             yield encoding.encode(self.audio, self.part, file, max_bytes=max_bytes)
