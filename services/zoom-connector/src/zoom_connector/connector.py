@@ -34,7 +34,8 @@ MANIFEST = kit.Manifest(
             token_path="payload.plainToken", hashed_field="encryptedToken",  # noqa: S106  a field's name
         ),
     ),
-    budgets=(kit.Budget("light", 30, per=1), kit.Budget("medium", 20, per=1)),
+    budgets=(kit.Budget("light", 30, per=1, scope="workspace"),
+             kit.Budget("medium", 20, per=1, scope="workspace")),
 )  # fmt: skip
 MONTH, DAY = timedelta(days=28), timedelta(days=1)
 PATIENCE, UNFINISHED = timedelta(hours=6), DAY
@@ -79,7 +80,7 @@ async def account(http: kit.Http) -> kit.Account:
     """Zoom's webhooks name account and host, some of them account and e-mail."""
     me = await _ask(http, "/users/me")
     keys = (f"{me['account_id']}/{me['id']}", f"{me['account_id']}/{me['email'].lower()}")
-    return kit.Account(id=me["id"], email=me["email"], keys=keys)
+    return kit.Account(id=me["id"], email=me["email"], keys=keys, workspace=me["account_id"])
 
 
 async def pages(http: kit.Http, window: kit.Window) -> AsyncIterator[kit.Page]:

@@ -23,6 +23,7 @@ PATIENCE = 10.0
 _BURST = 0.25
 _KEPT_FOR_LIVE = 0.2
 _EVERYBODY = "app"
+_WORKSPACE = text("SELECT workspace FROM import_sources WHERE id = :account")
 GLOBAL = "global"
 
 _MAKE = text("""
@@ -62,6 +63,7 @@ class Budgets:
         self._known = {
             budget.bucket: replace(budget, calls=budget.calls * factor) for budget in manifest.budgets
         }
+        self._workspaces: dict[UUID, str] = {}
 
     async def debit(self, bucket: str, account: UUID | None, *, live: bool) -> None:
         """Take one call from `global` and from the bucket. Raises Transient where the wait is long."""
@@ -72,7 +74,8 @@ class Budgets:
         """Nobody asks before that many seconds: the provider said so."""
         metrics.SOURCE_BLOCKED.labels(self._source, "told").inc()
         budget = self._known.get(bucket) or _free(bucket)
-        values = self._place(budget, account) | {"wait": timedelta(seconds=wait), "capacity": _capacity(budget)}
+        place = await self._place(budget, account)
+        values = place | {"wait": timedelta(seconds=wait), "capacity": _capacity(budget)}
         async with self._engine.begin() as connection:
             await connection.execute(_BLOCK, values)
 
@@ -93,7 +96,8 @@ class Budgets:
     async def _try(self, budget: Budget, account: UUID | None, *, live: bool) -> float:
         """Seconds to wait; 0: the call is paid for."""
         capacity = _capacity(budget)
-        values = self._place(budget, account) | {
+        place = await self._place(budget, account)
+        values = place | {
             "capacity": capacity,
             "rate": budget.calls * (1 - _BURST) / budget.per,
             "needed": 1.0 if live else min(capacity, 1 + capacity * _KEPT_FOR_LIVE),
@@ -101,14 +105,26 @@ class Budgets:
         async with self._engine.begin() as connection:
             wait = await connection.scalar(_DEBIT, values)
             if wait is None:
-                await connection.execute(_MAKE, self._place(budget, account) | {"capacity": capacity})
+                await connection.execute(_MAKE, place | {"capacity": capacity})
                 wait = await connection.scalar(_DEBIT, values)
         return float(wait or 0.0)
 
-    def _place(self, budget: Budget, account: UUID | None) -> dict[str, object]:
-        everybody = budget.scope == "app" or account is None
-        scope = _EVERYBODY if everybody else str(account)
+    async def _place(self, budget: Budget, account: UUID | None) -> dict[str, object]:
+        scope = _EVERYBODY
+        if account is not None and budget.scope != "app":
+            workspace = await self._workspace(account) if budget.scope == "workspace" else None
+            scope = f"workspace {workspace}" if workspace else str(account)
         return {"source": self._source, "scope": scope, "bucket": budget.bucket}
+
+    async def _workspace(self, account: UUID) -> str | None:
+        """An account's never changes; one that was connected before workspaces were asked for has none yet."""
+        if account not in self._workspaces:
+            async with self._engine.connect() as connection:
+                found = await connection.scalar(_WORKSPACE, {"account": account})
+            if found is None:
+                return None
+            self._workspaces[account] = str(found)
+        return self._workspaces[account]
 
 
 def _capacity(budget: Budget) -> float:

@@ -57,11 +57,12 @@ UPDATE connect_attempts SET status = 'failed', reason = :reason, used_at = now()
 WHERE id = :id AND status = 'submitted' AND used_at IS NULL
 """)
 _SOURCE = text("""
-INSERT INTO import_sources AS s (id, user_id, source_app, provider_account_id, match_keys, email, options,
-    next_sync_at, webhook_note)
-VALUES (:id, :user, :source, :provider_account, :keys, :email, CAST(:options AS jsonb),
+INSERT INTO import_sources AS s (id, user_id, source_app, provider_account_id, match_keys, workspace, email,
+    options, next_sync_at, webhook_note)
+VALUES (:id, :user, :source, :provider_account, :keys, :workspace, :email, CAST(:options AS jsonb),
     now() + interval '1 hour' * (0.9 + 0.2 * random()), :note)
 ON CONFLICT ON CONSTRAINT one_card_per_account DO UPDATE SET match_keys = excluded.match_keys,
+    workspace = excluded.workspace,
     email = coalesce(excluded.email, s.email), options = s.options || excluded.options, status = 'active',
     is_active = true, reason = NULL, version = s.version + 1, next_sync_at = excluded.next_sync_at,
     webhook_note = CASE WHEN s.webhook_id IS NULL THEN excluded.webhook_note ELSE s.webhook_note END
@@ -229,6 +230,7 @@ def _source_values(kit: Kit, attempt: Any, account: Account) -> dict[str, Any]:
     note = None if kit.connector.register_webhook or not kit.connector.manifest.webhook else "app_wide"
     return {
         "id": uuid4(), "user": attempt.user_id, "source": kit.name, "provider_account": account.id,
-        "keys": list(account.keys), "email": account.email, "options": json.dumps(attempt.options or {}),
+        "keys": list(account.keys), "workspace": account.workspace, "email": account.email,
+        "options": json.dumps(attempt.options or {}),
         "note": note,
     }  # fmt: skip

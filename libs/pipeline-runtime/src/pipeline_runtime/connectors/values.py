@@ -38,7 +38,7 @@ class OAuth2:
 
 @dataclass(frozen=True)
 class Budget:
-    """So many calls in so many seconds, for each account or for all of our accounts together (`app`).
+    """So many calls in so many seconds: for each account, for all of a workspace, or for all of ours (`app`).
 
     A request names one bucket; the bucket `global`, where there is one, is debited by every request.
     """
@@ -46,7 +46,7 @@ class Budget:
     bucket: str
     calls: float
     per: float
-    scope: Literal["account", "app"] = "account"
+    scope: Literal["account", "workspace", "app"] = "account"
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,15 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Account:
-    """Who has been connected: the provider's id, and the keys by which its webhooks name the account."""
+    """Who has been connected: the provider's id, and the keys by which its webhooks name the account.
+
+    `workspace` is what the provider counts its limits for, where several users share them.
+    """
 
     id: str
     email: str | None = None
     keys: tuple[str, ...] = ()
+    workspace: str | None = None
 
 
 class Item(BaseModel):
