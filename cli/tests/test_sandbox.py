@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from tests.support.stack import Stack
 
-from callvault.embedded.postgres import Postgres
 from callvault.home import Home
 from callvault.sandboxed import sandbox_address
 from callvault.spawn import created
@@ -22,17 +22,19 @@ _STEADY = Path(__file__).parent / "steady" / "steady-service" / "src" / "steady_
 _NAMES = ("fathom-connector", "unheard-connector", "steady-service")
 
 
-@pytest.fixture(scope="module")
-def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
-    """Two connectors, of a source that the sandbox plays and of one that it does not, and another service."""
-    folder = tmp_path_factory.mktemp("with-sandbox")
+@pytest.fixture
+def command(stack: Stack, tmp_path: Path) -> Iterator[Command]:
+    """Two connectors, of a source that the sandbox plays and of one that it does not, and another service.
+
+    Kafka and PostgreSQL are the tests': what is looked at needs none of its own.
+    """
     for name in _NAMES:
-        package = folder / "services" / name / "src" / name.replace("-", "_")
+        package = tmp_path / "services" / name / "src" / name.replace("-", "_")
         package.mkdir(parents=True)
         shutil.copy(_STEADY, package / "__main__.py")
-    yield (command := Command(folder / "home", folder / "services", {"FATHOM_CLIENT_ID": "the-real-one"}))
+    given = stack.environment() | {"FATHOM_CLIENT_ID": "the-real-one"}
+    yield (command := Command(tmp_path / "home", tmp_path / "services", given))
     command.run("down")
-    Postgres(command.home).remove()
 
 
 def environment_of(process: dict[str, Any]) -> dict[str, str]:
@@ -43,7 +45,7 @@ def test_with_the_sandbox_only_the_connectors_that_it_plays_for_are_led_there(co
     started = command.run("up", "--detach", "--sandbox")
     assert started.returncode == 0, started.stderr
     processes = command.processes()
-    assert set(processes) == {"kafka", "postgres", "sandbox", *_NAMES}
+    assert set(processes) == {"sandbox", *_NAMES}
     address = sandbox_address(Home(command.home))
     assert address
     assert httpx.get(f"{address}/admin/state").json()["meetings"]["fathom"] > 20
@@ -66,7 +68,7 @@ def test_with_the_sandbox_only_the_connectors_that_it_plays_for_are_led_there(co
 def test_without_being_asked_for_the_sandbox_does_not_run(command: Command) -> None:
     started = command.run("up", "--detach")
     assert started.returncode == 0, started.stderr
-    assert set(command.processes()) == {"kafka", "postgres", *_NAMES}
+    assert set(command.processes()) == set(_NAMES)
     assert sandbox_address(Home(command.home)) is None
     fathom = environment_of(command.processes()["fathom-connector"])
     assert fathom["FATHOM_CLIENT_ID"] == "the-real-one"
