@@ -30,15 +30,23 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 def test_a_service_gets_its_own_secrets_alone(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "of the transcriber")
     monkeypatch.setenv("AUTH_JWT_SECRET", "of the gateway")
-    secret = {"OPENAI_API_KEY", "AUTH_JWT_SECRET", "MIGRATION_DATABASE_URL", *ROLE_URLS}
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of all who keep audio")
+    bucket = "AWS_SECRET_ACCESS_KEY"
+    secret = {"OPENAI_API_KEY", "AUTH_JWT_SECRET", "MIGRATION_DATABASE_URL", bucket, *ROLE_URLS}
 
     def given(service: str) -> set[str]:
         return set(service_environment(home, service, 1)) & secret
 
     assert given("recorder") == {"RECORDER_DATABASE_URL"}
-    assert given("transcriber") == {"TRANSCRIBER_DATABASE_URL", "OPENAI_API_KEY"}
-    assert given("ingest-gateway") == {"GATEWAY_DATABASE_URL", "INTAKE_DATABASE_URL", "AUTH_JWT_SECRET"}
-    assert given("some-connector") == set()
+    assert given("transcriber") == {"TRANSCRIBER_DATABASE_URL", "OPENAI_API_KEY", bucket}
+    assert given("ingest-gateway") == {"GATEWAY_DATABASE_URL", "INTAKE_DATABASE_URL", "AUTH_JWT_SECRET", bucket}
+    assert given("some-connector") == {bucket}
+
+
+def test_beside_a_bucket_half_of_a_file_lies_in_the_home(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "UPLOAD_FOLDER" not in service_environment(home, "ingest-gateway", 1)
+    monkeypatch.setenv("STORAGE_URL", "s3://bucket/prefix")
+    assert service_environment(home, "ingest-gateway", 1)["UPLOAD_FOLDER"] == str(home.folder("storage"))
 
 
 def test_a_connector_gets_its_own_sources_secrets_and_the_key_rings(

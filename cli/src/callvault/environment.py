@@ -15,15 +15,19 @@ ROLE_URLS = {
     "TRANSCRIBER_DATABASE_URL": "callvault_transcriber",
 }
 GATEWAY = "ingest-gateway"
+_BUCKET_SECRETS = {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_TOKEN", "AWS_SSE_CUSTOMER_KEY_BASE64"}
+"""Of those who keep audio or read it, where STORAGE_URL names a bucket."""
 # Which secrets a service is given; nobody else sees them. Others get the URL of their own name.
 _SECRETS = {
-    GATEWAY: {"GATEWAY_DATABASE_URL", "INTAKE_DATABASE_URL", "AUTH_JWT_SECRET", "WEBHOOK_KEYS"},
+    GATEWAY: {
+        "GATEWAY_DATABASE_URL", "INTAKE_DATABASE_URL", "AUTH_JWT_SECRET", "WEBHOOK_KEYS", *_BUCKET_SECRETS
+    },
     "recorder": {"RECORDER_DATABASE_URL"},
-    "transcriber": {"TRANSCRIBER_DATABASE_URL", "TRANSCRIBER_API_KEY", "OPENAI_API_KEY"},
-}
+    "transcriber": {"TRANSCRIBER_DATABASE_URL", "TRANSCRIBER_API_KEY", "OPENAI_API_KEY", *_BUCKET_SECRETS},
+}  # fmt: skip
 KEY_RINGS = ("CREDENTIALS_KEYS", "WEBHOOK_KEYS")
 """Under the first lie users' credentials, which connectors alone can read; under the other webhook secrets."""
-_KEPT_APART = {"AUTH_JWT_SECRET", "TRANSCRIBER_API_KEY", "OPENAI_API_KEY", *KEY_RINGS}
+_KEPT_APART = {"AUTH_JWT_SECRET", "TRANSCRIBER_API_KEY", "OPENAI_API_KEY", *KEY_RINGS, *_BUCKET_SECRETS}
 _SECRET_ENDINGS = ("_DATABASE_URL", "_CLIENT_SECRET", "_WEBHOOK_SECRET")
 
 
@@ -82,6 +86,8 @@ def stack_environment(home: Home) -> dict[str, str]:
     environment = kafka_environment(home) | database_environment(home)
     environment["CALLVAULT_HOME"] = str(home.path)
     environment.setdefault("STORAGE_URL", home.folder("storage").as_uri())
+    if not environment["STORAGE_URL"].startswith("file:"):  # then half of a file has to lie somewhere, too
+        environment.setdefault("UPLOAD_FOLDER", str(home.folder("storage")))
     for name in KEY_RINGS:
         environment.setdefault(name, home.key_ring(name.lower()))
     if address := gateway_url(home):
@@ -116,7 +122,8 @@ def _own_url(service: str) -> set[str]:
 
 def _connector_secrets(service: str) -> set[str]:
     source = source_of(service).upper()
-    return {f"{source}_CLIENT_SECRET", f"{source}_WEBHOOK_SECRET", *_own_url(service), *KEY_RINGS}
+    own = {f"{source}_CLIENT_SECRET", f"{source}_WEBHOOK_SECRET", *_own_url(service)}
+    return {*own, *KEY_RINGS, *_BUCKET_SECRETS}
 
 
 def _port(home: Home, name: str) -> int:

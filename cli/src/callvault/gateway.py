@@ -1,9 +1,6 @@
 """The gateway's HTTP API, as far as the command uses it."""
 
-import io
-import mimetypes
-import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -15,13 +12,11 @@ from pydantic import BaseModel, ConfigDict
 
 from callvault.access import Access, not_reachable
 from callvault.errors import CallvaultError
+from callvault.uploading import OnSent, Sending
 from pipeline_contracts import JobStatus
 
-_UPLOAD_SECONDS = 300.0
 _SILENCE_SECONDS = 60.0
 """An event stream that says nothing for so long is taken for dead: a living one sends comments."""
-
-OnSent = Callable[[int], None]
 
 
 class Answer(BaseModel):
@@ -140,19 +135,11 @@ class Gateway:
         self._client = client
 
     async def upload(self, path: Path, on_sent: OnSent) -> Upload:
-        """Send a file, a piece at a time. Raises OSError where it cannot be read."""
-        name = os.fsencode(path.name).decode(errors="replace")
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        with _CountedFile(path, on_sent) as file:
-            modified = str(os.fstat(file.fileno()).st_mtime_ns // 1_000_000)
-            answer = await self._request(
-                "POST",
-                "/api/imports/file",
-                data={"last_modified": modified},
-                files={"file": (name, file, kind)},
-                timeout=httpx.Timeout(10, read=_UPLOAD_SECONDS, write=60),
-            )
-        return Upload.model_validate_json(answer)
+        """Send a file, over broken connections. Raises OSError where it cannot be read."""
+        told = await Sending(self._client, path, on_sent, self._make_error).send()
+        if told["state"] == "refused":
+            raise CallvaultError(told["error"]["code"], told["error"]["message"])
+        return Upload.model_validate(told)
 
     async def job(self, job_id: str) -> Job:
         """One job with its items."""
@@ -260,6 +247,9 @@ class Gateway:
     async def _json(self, path: str, query: dict[str, str] | None = None) -> Any:
         return httpx.Response(200, content=await self._request("GET", path, params=query)).json()
 
+    def _make_error(self, answer: httpx.Response | None) -> CallvaultError:
+        return not_reachable(self._access.url) if answer is None else _refusal(answer)
+
     async def _request(self, method: str, path: str, **options: Any) -> bytes:
         return (await self._send(method, path, **options)).content
 
@@ -282,19 +272,6 @@ async def open_gateway(access: Access) -> AsyncIterator[Gateway]:
         base_url=access.url, headers=headers, timeout=30, trust_env=not local
     ) as client:
         yield Gateway(access, client)
-
-
-class _CountedFile(io.FileIO):
-    """A file that tells how many of its bytes have been read."""
-
-    def __init__(self, path: Path, on_read: OnSent) -> None:
-        super().__init__(path, "rb")
-        self._on_read = on_read
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        piece = super().read(-1 if size is None else size) or b""
-        self._on_read(self.tell())
-        return piece
 
 
 def _refusal(answer: httpx.Response) -> CallvaultError:

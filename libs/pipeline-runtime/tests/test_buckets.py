@@ -63,7 +63,8 @@ async def test_an_object_comes_and_goes(storage: Storage, store: Bucket) -> None
 
 async def test_copies_of_a_dead_process_go_and_those_in_use_stay(storage: Storage, tmp_path: Path) -> None:
     await put(storage, "owner/one", b"words")
-    dead = tmp_path / "incoming" / "dead.copy"
+    dead = tmp_path / "copies" / "dead.copy"
+    dead.parent.mkdir()
     dead.write_bytes(b"gigabytes")
     async with storage.local("owner/one") as used:
         for path in (dead, used):

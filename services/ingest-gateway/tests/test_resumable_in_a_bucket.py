@@ -14,19 +14,17 @@ from ingest_gateway.sweeper import Sweeper
 
 from .tus import decided, id_of, sent
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 
 async def test_files_go_to_the_bucket_whichever_way_they_come(
-    gateway_stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    person = await gateway_stack.person()
+    person = await stack.person()
     spoken, posted = (SPEECH / "budget.mp3").read_bytes(), (SPEECH / "hiring.wav").read_bytes()
     async with bucket(tmp_path) as store:
         for name, value in store.environment.items():
             monkeypatch.setenv(name, value)
         place = {"storage_url": "s3://calls/eu", "upload_folder": tmp_path / "half"}
-        async with gateway_of(gateway_stack, tmp_path, **place) as gateway:
+        async with gateway_of(stack, tmp_path, **place) as gateway:
             client = await gateway.client_of(person)
             where = await sent(client, spoken, filename="budget.mp3")
             told = await decided(client, where)

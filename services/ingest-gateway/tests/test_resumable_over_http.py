@@ -11,8 +11,11 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+import pytest_asyncio
 from tests.support.eventually import eventually
+from tests.support.fixtures import stack_on
 from tests.support.gateway import MEGABYTE, GatewayProcess, gateway_process, make_token
+from tests.support.servers import Servers
 from tests.support.stack import Person, Stack
 from tests.support.wire import wire_to
 from tusclient.client import TusClient
@@ -20,8 +23,20 @@ from tusclient.uploader import Uploader
 
 from .tus import begun, decided, id_of, send
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
 RATE = 16_000
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def lone_stack(running_servers: Servers) -> AsyncIterator[Stack]:
+    """Without replicas that share the database and not the folder: they would ask for bytes in vain."""
+    async with stack_on(running_servers) as stack:
+        yield stack
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def lone(lone_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GatewayProcess]:
+    async with gateway_process(lone_stack, tmp_path_factory.mktemp("lone")) as running:
+        yield running
 
 
 def silent_wav(folder: Path, megabytes: int) -> Path:
@@ -52,9 +67,9 @@ def sha256_of(path: Path) -> str:
 
 
 async def test_an_upload_outlives_killed_gateways_while_it_comes_in_and_while_it_is_hashed(
-    gateway_stack: Stack, tmp_path: Path
+    stack: Stack, tmp_path: Path
 ) -> None:
-    person, path, stack = await gateway_stack.person(), silent_wav(tmp_path, 200), gateway_stack
+    person, path = await stack.person(), silent_wav(tmp_path, 200)
     async with (
         gateway_process(stack, tmp_path) as first,
         wire_to(first.url) as wire,
@@ -97,12 +112,13 @@ async def is_being_checked(stack: Stack, name: UUID) -> bool:
     ))  # fmt: skip
 
 
-async def test_an_upload_goes_on_where_the_network_was_cut(process: GatewayProcess, tmp_path: Path) -> None:
-    person, path = await process.stack.person(), silent_wav(tmp_path, 40)
+@pytest.mark.asyncio(loop_scope="session")
+async def test_an_upload_goes_on_where_the_network_was_cut(lone: GatewayProcess, tmp_path: Path) -> None:
+    person, path = await lone.stack.person(), silent_wav(tmp_path, 40)
     async with (
-        await process.client_of(person) as client,
-        wire_to(process.url) as wire,
-        uploader_of(process.stack, person, wire.url, path) as uploader,
+        await lone.client_of(person) as client,
+        wire_to(lone.url) as wire,
+        uploader_of(lone.stack, person, wire.url, path) as uploader,
     ):
         wire.hold_after(15 * MEGABYTE)
         sending = asyncio.create_task(asyncio.to_thread(uploader.upload))
@@ -111,13 +127,14 @@ async def test_an_upload_goes_on_where_the_network_was_cut(process: GatewayProce
         await sending
         told = await decided(client, str(uploader.url).removeprefix(wire.url))
     assert wire.passed < 45 * MEGABYTE  # what had come before the cut did not come again
-    row = await process.stack.owner.fetchrow("SELECT * FROM uploads WHERE id = $1", UUID(told["id"]))
+    row = await lone.stack.owner.fetchrow("SELECT * FROM uploads WHERE id = $1", UUID(told["id"]))
     assert row is not None
     assert (told["outcome"], row["sha256"]) == ("found", sha256_of(path))
 
 
+@pytest.mark.asyncio(loop_scope="session")
 async def test_a_large_upload_does_not_lie_in_memory_nor_does_its_check(
-    process: GatewayProcess, tmp_path: Path
+    lone: GatewayProcess, tmp_path: Path
 ) -> None:
     path = silent_wav(tmp_path, 200)
 
@@ -126,19 +143,19 @@ async def test_a_large_upload_does_not_lie_in_memory_nor_does_its_check(
             while piece := file.read(MEGABYTE):
                 yield piece
 
-    async with await process.client_of(await process.stack.person()) as client:
+    async with await lone.client_of(await lone.stack.person()) as client:
         small = silent_wav(tmp_path, 1)  # loads what is loaded once
         where = await begun(client, small.stat().st_size, filename="small.wav")
         assert (await send(client, where, 0, small.read_bytes())).status_code == 204
         await decided(client, where)
 
         where = await begun(client, path.stat().st_size, filename="long.wav")
-        before = peak = process.resident_bytes()
+        before = peak = lone.resident_bytes()
         working = asyncio.create_task(send(client, where, 0, pieces()))
         told = None
         while told is None or told["state"] == "checking":
             await asyncio.sleep(0.02)
-            peak = max(peak, process.resident_bytes())
+            peak = max(peak, lone.resident_bytes())
             if working.done():
                 told = (await client.get(where)).json()
         assert (working.result().status_code, told["state"]) == (204, "done")

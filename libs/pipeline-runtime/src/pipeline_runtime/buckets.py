@@ -36,7 +36,7 @@ class Bucket:
     """A bucket, below a prefix. `scratch` is where objects lie while they are read. Keys are checked before."""
 
     def __init__(self, name: str, prefix: str, scratch: Path) -> None:
-        self.scratch = scratch
+        self._scratch = scratch
         self._store = S3Store(
             name,
             prefix=prefix or None,
@@ -57,9 +57,9 @@ class Bucket:
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
         """A copy, removed afterwards. Raises FileNotFoundError."""
-        self.scratch.mkdir(parents=True, exist_ok=True)
+        self._scratch.mkdir(parents=True, exist_ok=True)
         self._drop_copies_of_the_dead()
-        path = self.scratch / f"{uuid4().hex}{_COPY}"
+        path = self._scratch / f"{uuid4().hex}{_COPY}"
         with path.open("wb") as file:
             try:
                 flock(file, LOCK_EX)
@@ -77,7 +77,7 @@ class Bucket:
 
     def _drop_copies_of_the_dead(self) -> None:
         """Gigabytes that a killed process has left. Whoever lives has locked its copy."""
-        for path in self.scratch.glob(f"*{_COPY}"):
+        for path in self._scratch.glob(f"*{_COPY}"):
             with suppress(OSError), path.open("rb") as file:
                 flock(file, LOCK_EX | LOCK_NB)
                 if time.time() - path.stat().st_mtime > _YOUNG_SECONDS:  # else it may be about to be locked

@@ -21,17 +21,14 @@ from pipeline_runtime.folders import Folder
 _KEY = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_.-]+)*")
 INCOMING = "incoming"
 """The folder of files that are still being written; what is left in it after a crash is swept."""
+COPIES = "copies"
+"""The folder of what is fetched from a bucket to be read."""
 PARTIAL = "partial"
 """The folder of files that come in by several requests: each has a row, and is swept with it."""
 
 
 class Objects(Protocol):
-    """What a folder and a bucket can do. All of it blocks, and raises OSError.
-
-    `scratch` is the folder of what they have begun and not ended.
-    """
-
-    scratch: Path
+    """What a folder and a bucket can do. All of it blocks, and raises OSError."""
 
     def put(self, key: str, path: Path) -> None:
         """Keep a file under a key, durably; the file itself may stay or go."""
@@ -63,7 +60,7 @@ class Storage:
             from pipeline_runtime.buckets import Bucket  # here: whoever has a folder need not load it
 
             self.root = folder or Path(tempfile.gettempdir()) / "callvault"
-            self._objects = Bucket(parts.netloc, parts.path.strip("/"), self.root / INCOMING)
+            self._objects = Bucket(parts.netloc, parts.path.strip("/"), self.root / COPIES)
         else:
             raise ValueError(
                 f"STORAGE_URL takes a folder, file:///path, or s3://bucket/prefix, not {parts.scheme}://…"
@@ -117,8 +114,10 @@ class Storage:
 
     def left_behind(self) -> list[Path]:
         """Files that were never finished, those under way included."""
-        found = {self.root / INCOMING, self._objects.scratch}
-        return [path for folder in found for path in _files(folder)]
+        folders = {self.root / INCOMING}
+        if isinstance(self._objects, Folder):
+            folders.add(self._objects.scratch)
+        return [path for folder in folders for path in _files(folder)]
 
     def partials(self) -> list[Path]:
         """Files that come in by several requests."""

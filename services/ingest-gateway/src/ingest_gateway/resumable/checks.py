@@ -119,8 +119,7 @@ class Checks:
 
 def _passes(error: Exception) -> bool:
     """Storage and database come back by themselves, however long it takes; the bytes are safe meanwhile."""
-    is_storage = isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
-    return is_storage or is_away(error)
+    return not isinstance(error, FileNotFoundError) and (isinstance(error, OSError) or is_away(error))
 
 
 def _wait(tries: int) -> timedelta:
