@@ -1,15 +1,17 @@
 """Any accepted recording as 16 kHz mono samples: decoded as a stream into a file, read by parts.
 
 Memory stays small whatever the length: packets go in, samples go to disk, and whoever works on
-them reads a stretch at a time. The functions block; call them in a thread.
+them reads a stretch at a time. What would go on for ever, or swell beyond what a file of its size
+can hold, is stopped. The functions block; call them in a thread.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -27,13 +29,19 @@ from pipeline_runtime.media import opened
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
 
 RATE = 16_000  # Hz
 BYTES_PER_SECOND = RATE * 2  # mono, signed 16 bit
 LONGEST = 12 * 3600  # seconds of audio that are decoded at most
+LONGEST_READING = 1800.0  # seconds for a file to be decoded in; twelve hours of sound take some minutes
+_SWELLING = 2000  # decoded bytes for each byte of a file; of speech in the smallest codecs it is below 150
+_FREE = 32 * 1024 * 1024  # decoded bytes that any file may have
+_FRAME = 4_000_000  # samples of all channels in one frame; the largest that codecs make have half a million
 _SLOWEST, _FASTEST = 4_000, 384_000  # Hz; outside, a few bytes could swell to gigabytes
 _REPORTED = 10.0  # seconds of audio between two progress reports
+_SILENT = 5.0  # seconds after which a report is made although there is no progress
 
 Samples = np.ndarray[Any, np.dtype[np.int16]]
 OnProgress = Callable[[float], None]
@@ -72,36 +80,80 @@ class Audio:
         return np.fromfile(self.path, dtype=np.dtype("<i2"), count=count, offset=first * 2)
 
 
-def decode(source: Path, target: Path, on_progress: OnProgress = lambda _: None) -> Audio:
-    """Decode the first or default audio track of `source` into the file `target`.
+def decode(
+    source: Path,
+    target: Path,
+    on_progress: OnProgress = lambda _: None,
+    *,
+    within: float = LONGEST_READING,
+) -> Audio:
+    """Decode the default audio track of `source`, or the first, into the file `target`.
 
     A little rubbish on the way or at the end is passed over. Raises ItemProblem with the codes of
     `media.probe`, truncated_file where the container promised clearly more, damaged_file where
-    nothing could be decoded, too_long_for_engine over `LONGEST`.
+    nothing could be decoded, or far more than a file of its size can hold, or not `within` so many
+    seconds; too_long_for_engine over `LONGEST`.
     """
     family = sniff(source).family
+    watch = _Watch(on_progress, within, most=_FREE + _SWELLING * source.stat().st_size)
     with opened(source, family) as container, target.open("wb") as file:
-        track = _Track(container, family)
+        track = _Track(container, family, watch)
         try:
-            written = _write(track, file, on_progress)
+            for samples in _resampled(track.frames()):
+                file.write(samples)
+                watch.note(len(samples))
         except (av.FFmpegError, ValueError) as error:  # sound in a shape that cannot be resampled
             raise ItemProblem(DAMAGED_FILE) from error
-    if written == 0:
+    if watch.written == 0:
         raise ItemProblem(DAMAGED_FILE)
-    _check_the_promise(track, written / BYTES_PER_SECOND)
-    return Audio(target, written / BYTES_PER_SECOND)
+    _check_the_promise(track, watch.seconds)
+    return Audio(target, watch.seconds)
+
+
+class _Watch:
+    """How much was decoded, told on the way, and the limits of it."""
+
+    def __init__(self, on_progress: OnProgress, within: float, *, most: int) -> None:
+        self.written = 0
+        self._on_progress = on_progress
+        self._most = most
+        self._ends = time.monotonic() + within
+        self._told_at, self._told = time.monotonic(), 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Of sound."""
+        return self.written / BYTES_PER_SECOND
+
+    def note(self, count: int) -> None:
+        """So many more bytes are decoded. Raises ItemProblem over a limit."""
+        self.written += count
+        if self.seconds > LONGEST:
+            raise ItemProblem(TOO_LONG_FOR_ENGINE, f"At most {LONGEST // 3600} hours are transcribed.")
+        if self.written > self._most:
+            raise ItemProblem(DAMAGED_FILE, "It unfolds to more sound than it can hold.")
+        if self.seconds - self._told >= _REPORTED:
+            self._tell(time.monotonic())
+
+    def tick(self) -> None:
+        """A packet was read, whatever becomes of it. Raises ItemProblem when the time is up."""
+        now = time.monotonic()
+        if now > self._ends:
+            raise ItemProblem(DAMAGED_FILE, "It takes too long to decode.")
+        if now - self._told_at >= _SILENT:
+            self._tell(now)
+
+    def _tell(self, now: float) -> None:
+        self._told_at, self._told = now, self.seconds
+        self._on_progress(self.seconds)
 
 
 class _Track:
     """The audio track of an open container, and how far in time it was read."""
 
-    def __init__(self, container: InputContainer, family: Family) -> None:
-        stream = container.streams.best("audio")
-        if not isinstance(stream, av.AudioStream):
-            raise ItemProblem(NO_AUDIO_TRACK)
-        if stream.codec_context is None:
-            raise ItemProblem(UNSUPPORTED_TYPE, "Its sound is in a form that is not known here.")
-        self.container, self.stream, self.family = container, stream, family
+    def __init__(self, container: InputContainer, family: Family, watch: _Watch) -> None:
+        self.container, self.stream, self.family = container, _chosen(container), family
+        self._watch = watch
         self.promised = self._promised()
         self.reached = 0.0  # seconds, by the packets' own times
 
@@ -129,6 +181,7 @@ class _Track:
         wanted = [] if self.family == "webm" else [self.stream]
         try:
             for packet in self.container.demux(*wanted):
+                self._watch.tick()
                 if packet.pts is not None and packet.time_base:
                     end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                     self.reached = max(self.reached, end)
@@ -138,18 +191,18 @@ class _Track:
             return
 
 
-def _write(track: _Track, file: BinaryIO, on_progress: OnProgress) -> int:
-    """Bytes written: every frame as 16 kHz mono. Raises too_long_for_engine over `LONGEST`."""
-    written, reported = 0, 0.0
-    for samples in _resampled(track.frames()):
-        written += file.write(samples)
-        seconds = written / BYTES_PER_SECOND
-        if seconds > LONGEST:
-            raise ItemProblem(TOO_LONG_FOR_ENGINE, f"At most {LONGEST // 3600} hours are transcribed.")
-        if seconds - reported >= _REPORTED:
-            on_progress(seconds)
-            reported = seconds
-    return written
+def _chosen(container: InputContainer) -> AudioStream:
+    """The track that the container marks as the default, else the first, of those that can be decoded."""
+    tracks = container.streams.audio
+    if not tracks:
+        raise ItemProblem(NO_AUDIO_TRACK)
+    known = [track for track in tracks if track.codec_context is not None]
+    if not known:
+        raise ItemProblem(UNSUPPORTED_TYPE, "Its sound is in a form that is not known here.")
+    default = av.stream.Disposition.default
+    track = next((track for track in known if track.disposition & default), known[0])
+    track.codec_context.options = {"max_samples": str(_FRAME)}
+    return track
 
 
 def _resampled(frames: Iterator[AudioFrame]) -> Iterator[bytes]:

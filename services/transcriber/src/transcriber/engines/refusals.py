@@ -29,6 +29,7 @@ from transcriber.engines.engine import PartTooLong
 _USED_UP = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 _TOO_LONG = re.compile(r"longer than|too long|maximum.{0,40}(duration|length)|exceeds?.{0,40}(duration|length)")
 _SECONDS = re.compile(r"longer than (\d{1,6})(?:\.\d+)? seconds")
+_OF_BYTES = 0.95  # of the limit that a server tells: the request around the file counts too
 _BYTES = re.compile(r"limit \((\d{1,12})\)")
 _NAMED_IN_WORDS = {"response_format", "timestamp_granularities"}
 """Options whose refusal servers put into words alone."""
@@ -71,7 +72,8 @@ def problem_of(error: openai.APIError, sent: Collection[str] = (), *, has_ended:
     if status >= 500 or status in (408, 409, 425):
         return Transient(ENGINE_UNAVAILABLE, detail, retry_after=retry_after(headers))
     if status == 413:  # its type says server_error, and it is not one
-        return PartTooLong(detail, max_bytes=_told(_BYTES, error))
+        told = _told(_BYTES, error)
+        return PartTooLong(detail, max_bytes=int(_OF_BYTES * told) if told else None)
     if status in (404, 410) or error.code == "model_not_found":
         return ModelGone(detail, is_certain=has_ended or status == 410 or error.code == "model_not_found")
     if status in (401, 403):
