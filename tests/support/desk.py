@@ -102,7 +102,7 @@ class Desk:
         item = await self.stack.owner.fetchval("SELECT id FROM sync_job_items WHERE job_id = $1", job)
         key = f"{person.id}/{external_id}"
         target = self.storage.path(key)
-        target.parent.mkdir(parents=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(SPEECH / file, target)
         draft = RecordDraft(
             external_id=external_id,

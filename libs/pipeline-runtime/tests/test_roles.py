@@ -13,6 +13,7 @@ from tests.support.stack import Stack
 
 from pipeline_runtime.migrations.steps import (
     PAGE_TABLES,
+    PART_TABLES,
     SOURCE_TABLES,
     TABLES,
     UPLOAD_TABLES,
@@ -58,7 +59,7 @@ MAY_NOT = {
         "UPDATE sync_jobs SET imported = found",
         "INSERT INTO sync_jobs (id, owner_user_id, source_app, trigger, found) "
         f"VALUES (gen_random_uuid(), '{FOREIGN}', 'zoom', 'manual', 9)",
-        *on("tasks transcript_parts", *EVERYTHING),
+        *on("tasks transcript_parts transcript_plans", *EVERYTHING),
         "INSERT INTO tasks (kind, job_id, owner_user_id, attempt, payload) "
         f"VALUES ('transcribe', gen_random_uuid(), '{FOREIGN}', 1, '{{}}')",
         "UPDATE sync_jobs SET status = 'completed'", "UPDATE incoming_uploads SET owner_user_id = gen_random_uuid()",
@@ -81,7 +82,7 @@ MAY_NOT = {
         "UPDATE vocabularies SET user_id = gen_random_uuid()", "DELETE FROM vocabularies",
     ],
     "callvault_intake": [
-        *on("recordings vault_entries import_usage transcript_parts source_credentials provider_budgets",
+        *on("recordings vault_entries import_usage transcript_parts transcript_plans source_credentials provider_budgets",
             *EVERYTHING),
         "INSERT INTO tasks (kind) VALUES ('check_upload')", "UPDATE tasks SET kind = 'transcribe'", "TRUNCATE tasks",
         "SELECT filename FROM incoming_uploads", "SELECT * FROM incoming_uploads",
@@ -98,7 +99,7 @@ MAY_NOT = {
     "callvault_recorder": [
         "SELECT password_hash FROM users", "SELECT email FROM users", "SELECT * FROM users",
         "UPDATE users SET plan = 'unlimited'",
-        *on("api_tokens uploads incoming_uploads connect_attempts source_credentials webhook_secrets webhook_inbox",
+        *on("transcript_parts transcript_plans api_tokens uploads incoming_uploads connect_attempts source_credentials webhook_secrets webhook_inbox",
             *EVERYTHING),
         "SELECT * FROM spent_audio('{}', NULL, '1 day')",
         *on("import_sources", *EVERYTHING[1:], "SELECT user_id FROM {0}", "UPDATE {0} SET status = 'active'"),
@@ -120,7 +121,7 @@ MAY_NOT = {
     ],
     CONNECTOR: [
         *on("recordings vault_entries users api_tokens uploads banks vaults bank_memberships import_usage plans "
-            "transcript_parts", *EVERYTHING),
+            "transcript_parts transcript_plans", *EVERYTHING),
         "UPDATE sync_job_items SET status = 'imported'", "DELETE FROM sync_job_items", "DELETE FROM sync_jobs",
         "UPDATE sync_jobs SET imported = found", "UPDATE sync_jobs SET ended_at = now()",
         "DELETE FROM import_sources", "DELETE FROM connect_attempts", "DELETE FROM webhook_inbox",
@@ -177,7 +178,7 @@ async def test_row_level_security_is_on_and_forced_for_every_table(tables: Stack
         "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class "
         "WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')"
     )
-    ours = {*TABLES, *SOURCE_TABLES, *UPLOAD_TABLES, *PAGE_TABLES, *VOCABULARY_TABLES}
+    ours = {*TABLES, *SOURCE_TABLES, *UPLOAD_TABLES, *PART_TABLES, *PAGE_TABLES, *VOCABULARY_TABLES}
     assert {row["relname"] for row in rows} == ours | {"alembic_version"}
     open_ones = [row["relname"] for row in rows if not (row["relrowsecurity"] and row["relforcerowsecurity"])]
     assert open_ones == ["alembic_version"]

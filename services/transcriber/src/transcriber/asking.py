@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pipeline_contracts import AudioReceived
 from pipeline_runtime import metrics
+from pipeline_runtime.database import is_away
 from pipeline_runtime.failures import FILE_MISSING, ItemProblem, Transient
 from pipeline_runtime.tasks import Task, Worker
 from transcriber import manifest
@@ -100,6 +101,8 @@ class Asker:
                         await manifest.open_rest(connection, task)
                     return ended
             except (SQLAlchemyError, OSError) as error:
+                if not is_away(error):
+                    raise
                 log.warning("part.not_kept", error=type(error).__name__)
                 await asyncio.sleep(_PAUSE)
 

@@ -96,7 +96,7 @@ LEFT JOIN sync_job_items i ON i.id = p.item_id WHERE {IS_SPENT} ORDER BY p.item_
 """)
 FORGET = text("UPDATE transcript_plans SET seconds = NULL, has_strays = true WHERE item_id = :item")
 FORGET_PARTS = text("DELETE FROM transcript_parts WHERE item_id = :item RETURNING object_key")
-DROP = text(f"""
+DROP_PLAN = text(f"""
 DELETE FROM transcript_plans p USING transcript_plans o LEFT JOIN sync_job_items i ON i.id = o.item_id
 WHERE o.item_id = p.item_id AND p.item_id = :item AND p.seconds IS NULL AND {IS_SPENT}
 """)

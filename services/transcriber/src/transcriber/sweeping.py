@@ -66,6 +66,6 @@ class Sweeper:
         for key in keys:
             await self._storage.delete(key)
         async with self._database.begin() as connection:
-            await connection.execute(sql.DROP, item | _VALUES)
+            await connection.execute(sql.DROP_PLAN, item | _VALUES)
         log.info("parts.swept", item=str(row.item_id), objects=len(keys))
         return True

@@ -33,6 +33,8 @@ SOURCE_TABLES = [
 
 UPLOAD_TABLES = ["incoming_uploads"]
 
+PART_TABLES = ["transcript_plans", "transcript_parts"]
+
 PAGE_TABLES = ["source_switches", "recording_search"]
 
 VOCABULARY_TABLES = ["vocabularies"]

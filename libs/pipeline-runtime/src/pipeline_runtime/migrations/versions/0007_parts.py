@@ -6,7 +6,7 @@ A plan's row says that objects may lie under its owner and item; it outlives the
 
 from alembic import op
 
-from pipeline_runtime.migrations.steps import run
+from pipeline_runtime.migrations.steps import PART_TABLES, run
 
 revision = "0007"
 down_revision = "0006"
@@ -121,8 +121,6 @@ ALTER POLICY p20_tasks ON tasks USING (kind IN ('transcribe', 'transcribe_part')
     WITH CHECK (kind IN ('transcribe', 'transcribe_part'));
 """
 
-PROTECTED = ("transcript_plans", "transcript_parts")
-
 DOWN = """
 ALTER POLICY p20_tasks ON tasks USING (kind = 'transcribe') WITH CHECK (kind = 'transcribe');
 DELETE FROM tasks WHERE kind = 'transcribe_part';
@@ -155,7 +153,7 @@ def upgrade() -> None:
     """Make it. Parts of items that are open now are cut and asked for again."""
     for script in (PARTS, RETRY, ACCESS):
         run(script)
-    for table in PROTECTED:
+    for table in PART_TABLES:
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY definer ON {table} TO callvault_owner USING (true) WITH CHECK (true)")
