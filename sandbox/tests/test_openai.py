@@ -131,6 +131,13 @@ def test_our_own_speech_is_recognised_and_the_same_file_says_the_same(world: Wor
     assert hear(client).text == "exactly this"
 
 
+def test_a_real_whisper_listens_where_that_is_wished(world: World, client: OpenAI) -> None:
+    world.admin("settings", openai={"listens": True})
+    answer = hear(client, speech(world), name="a.m4a", response_format="verbose_json")
+    assert answer.text.lower().startswith("thank you for joining")
+    assert [each.start for each in answer.segments] == sorted(each.start for each in answer.segments)
+
+
 def test_2_a_body_over_the_limit_is_413_that_says_server_error(world: World, client: OpenAI) -> None:
     world.admin("settings", openai={"max_bytes": 10_000})
     with pytest.raises(APIStatusError) as refused:

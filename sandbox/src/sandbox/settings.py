@@ -93,6 +93,7 @@ class OpenAISettings(Strict):
     limits: bool = False
     requests_per_minute: int = 50
     text: str | None = None  # what every file says; null: what the sandbox knows of it, or a made-up talk
+    listens: bool = False  # a real Whisper listens, by the extra `hearing`
     quirk: Literal["none", "hallucination", "loop", "past_end", "empty"] = "none"
     max_seconds: float = 1400
     max_bytes: int = 26_214_400

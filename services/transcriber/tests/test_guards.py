@@ -114,7 +114,8 @@ def test_without_scores_words_without_speech_and_too_many_of_them_are_not_believ
     many = Heard(0, 2, "one two three four five six seven eight nine ten eleven twelve " * 2)
 
     assert reasons(said("Thank you."), speech=0.1) == ["silence"]
-    assert reasons([many], speech=20) == ["too_dense"]
+    assert reasons([many, *said("And so on.")], speech=2) == ["too_dense"]
+    assert reasons([many], speech=20) == []  # its times are wrong, its words are not too many
     assert reasons(said("A sentence of a few words."), speech=20) == []
 
 
@@ -147,9 +148,13 @@ def test_words_are_counted_in_every_script(text: str, count: float) -> None:
 def test_a_phrase_that_goes_on_from_part_to_part_is_a_loop() -> None:
     bye = "Thank you for watching!"
     first = Transcript(text=f"Good morning. {bye}", segments=segments_of(said("Good morning.", bye)))
-    second = Transcript(text=bye, segments=segments_of(said(bye)), words=(Word(start=0, end=1, text="Thank"),))
+    second = Transcript(
+        text=bye,
+        segments=segments_of([Heard(3, 4, bye)]),
+        words=(Word(start=3, end=4, text="Thank"),),
+    )
     third = Transcript(text=bye, seconds=30)
-    last = Transcript(text="Let us begin.", segments=segments_of(said("Let us begin.")))
+    last = Transcript(text="Let us begin.", segments=segments_of([Heard(9, 10, "Let us begin.")]))
 
     parts = loops_over_parts([first, second, third, last])
 
@@ -157,6 +162,14 @@ def test_a_phrase_that_goes_on_from_part_to_part_is_a_loop() -> None:
     assert (parts[1].segments, parts[1].words) == ((), ())
     assert [one.reason for part in parts for one in part.dropped] == ["loop", "loop"]
     assert parts[0] is first
+
+
+def test_the_same_words_after_a_pause_are_said_again() -> None:
+    parts = [
+        Transcript(text="Hello.", segments=segments_of([Heard(at, at + 1, "Hello.")])) for at in (0, 30, 60)
+    ]
+
+    assert loops_over_parts(parts) == parts
 
 
 def test_what_two_parts_share_at_their_seam_is_no_loop() -> None:

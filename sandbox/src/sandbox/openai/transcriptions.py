@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 
@@ -77,7 +78,7 @@ async def _hear(request: Request, form: FormData, settings: OpenAISettings) -> H
         model=model,
         format=wanted,
         seconds=seconds,
-        lines=lines(body, seconds, settings),
+        lines=await asyncio.to_thread(lines, body, seconds, settings),
         granularities=[str(each) for each in form.getlist("timestamp_granularities[]")] or ["segment"],
         names=[str(each) for each in form.getlist("known_speaker_names[]")],
         language=str(form.get("language") or "en"),

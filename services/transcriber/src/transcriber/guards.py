@@ -32,6 +32,7 @@ _FEW = 12  # words that are never too dense: the speech's length is not exact
 _SOME_SPEECH = 0.3  # seconds
 _LATE = 0.5  # seconds that a time may be past the end by rounding
 _NANOSECONDS = 1e6  # no sound has as many seconds: LocalAI has told nanoseconds
+_PAUSE = 5.0  # seconds after which the same words are said anew
 _SHOWN = 120  # characters of what was dropped
 _WIDE = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
@@ -55,8 +56,9 @@ def guard(heard: Sequence[Heard], seconds: float, speech: float | None = None) -
     """
     kept, dropped, is_timed = _in_time([one for one in heard if one.text.strip()], seconds)
     believed: list[Heard] = []
+    dense = speech is not None and _is_dense(" ".join(one.text for one in kept), speech)
     for one in kept:
-        rest, reason = _judged(one, speech)
+        rest, reason = _judged(one, speech, dense=dense)
         if reason:
             dropped.append(_dropped(reason, one))
         if rest:
@@ -71,7 +73,7 @@ def guard_text(text: str, seconds: float, speech: float) -> Guarded:
     """What is believed of a text without times or scores, of a sound with so many seconds of speech in it."""
     sentences = [Heard(0.0, seconds, one) for one in _SENTENCES.split(text) if one.strip()]
     found = guard(sentences, seconds, speech)
-    if words_in(" ".join(one.text for one in found.heard)) > max(_FEW, _FASTEST * speech):
+    if _is_dense(" ".join(one.text for one in found.heard), speech):
         return Guarded((), (_dropped("too_dense", Heard(0.0, seconds, text)),), is_timed=False)
     return replace(found, is_timed=False)
 
@@ -148,14 +150,17 @@ def _scaled(one: Heard, by: float) -> Heard:
     return replace(one, start=one.start * by, end=one.end * by, words=tuple(words))
 
 
-def _judged(one: Heard, speech: float | None) -> tuple[Heard | None, Reason | None]:
-    """The segment, what is left of it, or nothing; and why."""
+def _judged(one: Heard, speech: float | None, *, dense: bool) -> tuple[Heard | None, Reason | None]:
+    """The segment, what is left of it, or nothing; and why.
+
+    `dense`: there are too many words in all. A single segment may be so because its times are wrong.
+    """
     if one.no_speech_prob is not None and one.avg_logprob is not None:
         if one.no_speech_prob > _SILENT and one.avg_logprob < _UNSURE:
             return None, "silence"
     elif speech is not None and speech < _SOME_SPEECH:
         return None, "silence"
-    elif words_in(one.text) > max(_FEW, _FASTEST * (one.end - one.start)):
+    elif dense and _is_dense(one.text, one.end - one.start):
         return None, "too_dense"
     return _without_repetition(one)
 
@@ -195,6 +200,10 @@ def _unlooped(words: Sequence[str]) -> tuple[list[int], bool]:
     return kept, first
 
 
+def _is_dense(text: str, seconds: float) -> bool:
+    return words_in(text) > max(_FEW, _FASTEST * seconds)
+
+
 def _dropped(reason: Reason, one: Heard) -> Dropped:
     return Dropped(reason=reason, start=one.start, end=one.end, text=one.text.strip()[:_SHOWN])
 
@@ -202,20 +211,33 @@ def _dropped(reason: Reason, one: Heard) -> Dropped:
 def loops_over_parts(parts: Sequence[Transcript]) -> list[Transcript]:
     """The parts of a recording in their order, without what is said over and over from one to the next.
 
-    A part without segments counts as one: the same words for part after part are what silence sounds like.
+    Times are the recording's. What is said again after a pause is no loop; a part whose engine tells no
+    times counts as one sentence that follows the one before.
     """
-    flat = [
-        (number, segment)
-        for number, part in enumerate(parts)
-        for segment in (part.segments or (Segment(start=0, end=part.seconds or 0, text=part.text),))
-        if segment.text
-    ]
-    stays = _loop_free([Heard(one.start, one.end, one.text, speaker=one.speaker) for _, one in flat])
+    flat = [(number, one) for number, part in enumerate(parts) for one in _said(part)]
     gone: dict[int, list[Segment]] = {}
-    for (number, segment), stay in zip(flat, stays, strict=True):
-        if not stay:
-            gone.setdefault(number, []).append(segment)
+    for group in _without_pauses(flat):
+        stays = _loop_free([Heard(one.start, one.end, one.text, speaker=one.speaker) for _, one in group])
+        for (number, segment), stay in zip(group, stays, strict=True):
+            if not stay:
+                gone.setdefault(number, []).append(segment)
     return [_without(part, gone.get(number, [])) for number, part in enumerate(parts)]
+
+
+def _said(part: Transcript) -> Sequence[Segment]:
+    return part.segments or ([Segment(start=0, end=0, text=part.text)] if part.text else [])
+
+
+def _without_pauses(flat: Sequence[tuple[int, Segment]]) -> list[list[tuple[int, Segment]]]:
+    """The segments in groups between which nothing is said for a while."""
+    groups: list[list[tuple[int, Segment]]] = []
+    for number, segment in flat:
+        before = groups[-1][-1][1].end if groups else 0.0
+        if groups and (segment.end == 0 or before == 0 or segment.start - before <= _PAUSE):
+            groups[-1].append((number, segment))
+        else:
+            groups.append([(number, segment)])
+    return groups
 
 
 def _without(part: Transcript, gone: Sequence[Segment]) -> Transcript:
