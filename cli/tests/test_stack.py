@@ -69,7 +69,7 @@ def test_the_database_server_does_not_run_as_root(stack: Command) -> None:
 def test_the_doctor_finds_a_running_stack_well(stack: Command) -> None:
     answer = stack.run("doctor")
     assert answer.returncode == 0, answer.stdout
-    assert "steady-service: ready" in answer.stdout
+    assert "steady-service: ready, 0 restarts; its model ends soon" in answer.stdout
 
 
 def test_every_process_that_is_killed_comes_back_where_it_was(stack: Command) -> None:

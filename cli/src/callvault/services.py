@@ -1,5 +1,6 @@
 """The processes of the services: started, and watched over HTTP."""
 
+import json
 import os
 import signal
 import subprocess
@@ -103,14 +104,30 @@ def _listens(pid: int, port: int) -> bool:
 
 def readiness(port: int, *, timeout: float = 2.0) -> str | None:
     """Ask /readyz: "" when ready, the reasons when not, None when nobody answers."""
+    told = _readyz(port, timeout)
+    if told is None:
+        return None
+    status, body = told
+    return "" if status == 200 else f"{status} {body}"
+
+
+def notices(port: int, *, timeout: float = 2.0) -> list[str]:
+    """What a service wants its operator to know although it works."""
+    told = _readyz(port, timeout)
+    try:
+        found = json.loads(told[1]) if told else {}
+    except ValueError:
+        return []
+    return [str(note) for note in found.get("notices", {}).values()]
+
+
+def _readyz(port: int, timeout: float) -> tuple[int, str] | None:
     connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         connection.request("GET", "/readyz")
         response = connection.getresponse()
-        body = response.read(500).decode(errors="replace")
+        return response.status, response.read(1000).decode(errors="replace")
     except (OSError, HTTPException):
         return None
-    else:
-        return "" if response.status == 200 else f"{response.status} {body}"
     finally:
         connection.close()

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from typing import Any
 from urllib.parse import urlsplit
 
 from callvault.checks import Check
@@ -9,7 +10,7 @@ from callvault.control import status
 from callvault.environment import MIGRATION_URL, ROLE_URLS, database_is_outside
 from callvault.errors import CallvaultError
 from callvault.home import Home
-from callvault.services import readiness
+from callvault.services import notices, readiness
 
 _PATIENCE = 3.0  # seconds for an outside server to take a connection
 _PORTS = {"postgresql": 5432, "http": 80, "https": 443}
@@ -31,8 +32,16 @@ def _stack(home: Home) -> list[Check]:
         if state == "ready" and each["name"] not in {"kafka", "postgres"}:
             reasons = readiness(each["port"])
             state = "ready" if reasons == "" else f"not ready: {reasons or 'no answer'}"
-        checks.append(Check(each["name"], state == "ready", f"{state}, {each['restarts']} restarts", remedy))
+        found = "; ".join([f"{state}, {each['restarts']} restarts", *_notices(each)])
+        checks.append(Check(each["name"], state == "ready", found, remedy))
     return checks
+
+
+def _notices(process: dict[str, Any]) -> list[str]:
+    """What a service says of itself besides, such as that a speech model ends soon."""
+    if process["state"] != "ready" or process["name"] in {"kafka", "postgres"}:
+        return []
+    return notices(process["port"])
 
 
 def _outside() -> list[Check]:
