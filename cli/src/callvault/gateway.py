@@ -157,6 +157,11 @@ class Gateway:
         """The latest recordings without their transcripts, newest first."""
         return await self._latest("recordings", limit)
 
+    async def retry_gaps(self, recording_id: str) -> dict[str, Any]:
+        """Ask for what is missing in a recording again: how many gaps, and the version that will answer."""
+        answer = await self._request("POST", f"/api/recordings/{recording_id}/gaps/retry")
+        return dict(httpx.Response(200, content=answer).json())
+
     async def sources(self) -> list[Source]:
         """All sources."""
         return [Source.model_validate(each) for each in (await self._json("/api/sources"))["sources"]]

@@ -18,10 +18,16 @@ def recordings(
     recording_id: Annotated[
         str | None, typer.Argument(metavar="ID", help="One recording, with its transcript.")
     ] = None,
+    retry_gaps: Annotated[
+        bool, typer.Option("--retry-gaps", help="Ask for what is missing in the recording again.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line and recording.")] = False,
 ) -> None:
     """Show the latest recordings, or one of them with its transcript."""
+    if retry_gaps:
+        _retry(recording_id, as_json=as_json)
+        return
     found = asyncio.run(_find(recording_id, limit))
     if as_json:
         for recording in found:
@@ -38,6 +44,22 @@ async def _find(recording_id: str | None, limit: int) -> list[dict[str, Any]]:
         if recording_id:
             return [await gateway.recording(recording_id)]
         return await gateway.recordings(limit)
+
+
+def _retry(recording_id: str | None, *, as_json: bool) -> None:
+    if recording_id is None:
+        raise typer.BadParameter("--retry-gaps needs the recording's ID.")
+    told = asyncio.run(_ask_again(recording_id))
+    if as_json:
+        print_json(told)
+    else:
+        gaps = told["gaps"]
+        typer.echo(f"{gaps} {'gap is' if gaps == 1 else 'gaps are'} asked for again.")
+
+
+async def _ask_again(recording_id: str) -> dict[str, Any]:
+    async with open_gateway(await find_access(Home.from_environment())) as gateway:
+        return await gateway.retry_gaps(recording_id)
 
 
 def _row(recording: dict[str, Any]) -> tuple[object, ...]:
@@ -57,6 +79,9 @@ def _show(recording: dict[str, Any]) -> None:
     rows.append(("length", short_duration(recording["duration"])))
     for name, value in rows:
         typer.echo(clean(f"{name:12} {'-' if value is None else value}"))
+    for gap in recording.get("gaps") or ():
+        missing = f"{short_duration(gap['start'])} to {short_duration(gap['end'])}: {gap['message']}"
+        typer.echo(clean(f"{'missing':12} {missing}"))
     typer.echo()
     typer.echo(clean(recording["full_transcript"]))
 
