@@ -6,6 +6,9 @@ PYTHON   := $(BIN)/python
 DONE     := $(VENV)/.done
 PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml services/*/pyproject.toml cli/pyproject.toml sandbox/pyproject.toml))
 INSTALL  := $(PYTHON) requirements/install.py
+# Of the virtual environment where requirements/web.sh had to put it there, else of this machine.
+NPM      := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix web --silent
+PAGE     := $(shell find web -name node_modules -prune -o -name dist -prune -o -type f ! -name '*.test.*' -print)
 
 # Where this forbids Python to keep what it has compiled, every process would compile again what is newer than
 # the set-up: the tests and whatever was edited.
@@ -17,9 +20,9 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(DONE)/runtime $(DONE)/packages $(DONE)/kafka ## set up what the stack needs: Python packages, Kafka
+setup: $(DONE)/runtime $(DONE)/packages $(DONE)/kafka $(DONE)/web ## set up what the stack needs: Python packages, Kafka, the page
 
-setup-dev: $(DONE)/dev $(DONE)/packages $(DONE)/kafka $(DONE)/prometheus ## the same, with the tools for tests and checks
+setup-dev: $(DONE)/dev $(DONE)/packages $(DONE)/kafka $(DONE)/web $(DONE)/prometheus $(DONE)/chromium ## the same, with the tools for tests and checks
 
 demo: setup ## import a recording, connect Fathom and Zoom (played here), show it all, serve until Ctrl-C
 	@$(BIN)/callvault demo
@@ -31,6 +34,7 @@ down: setup ## stop a stack that runs in the background
 	@$(BIN)/callvault down
 
 test: setup-dev ## run all tests (ARGS="..." for pytest)
+	@$(if $(ARGS),,$(NPM) test)
 	@$(PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-long: setup-dev ## every case of `connector check` for our connectors, and 500 other orders of events (STORIES=500)
@@ -43,6 +47,8 @@ check: setup-dev ## lint, formatting, types, import rules, message schemas
 	$(BIN)/mypy $(wildcard $(PACKAGES:%=%/src))
 	$(BIN)/lint-imports
 	$(PYTHON) -m pipeline_contracts.schemas --check
+	$(PYTHON) web/scripts/api_types.py --check
+	$(NPM) run check
 
 lock: setup-dev ## write the hashed locks anew from what the packages ask for
 	sh requirements/lock.sh $(ARGS)
@@ -96,6 +102,12 @@ $(DONE)/kafka: cli/src/callvault/embedded/kafka-jars.txt $(DONE)/packages
 	@$(BIN)/callvault setup
 	@touch $@
 
-# Where it cannot be had all else is set up, and the one test that wants it fails and says so.
+# Where one of these cannot be had all else is set up; the gateway, or the test that wants it, says what is missing.
+$(DONE)/web: requirements/web.sh $(PAGE) $(DONE)/uv
+	@if sh requirements/web.sh; then touch $@; fi
+
+$(DONE)/chromium: requirements/chromium.sh | $(DONE)/dev
+	@if sh requirements/chromium.sh; then touch $@; fi
+
 $(DONE)/prometheus: requirements/prometheus.sh $(DONE)/venv
 	@if sh requirements/prometheus.sh; then touch $@; fi

@@ -12,3 +12,5 @@ $uv pip compile $flags $ours "$@" requirements/dev.in $packages -o requirements/
 $uv pip compile $flags $ours "$@" -c requirements/dev.txt requirements/build.in $packages -o requirements/runtime.txt
 # shellcheck disable=SC2086
 $uv pip compile $flags "$@" requirements/uv.in -o requirements/uv.txt
+# shellcheck disable=SC2086
+$uv pip compile $flags "$@" requirements/node.in -o requirements/node.txt

@@ -1,4 +1,4 @@
-"""Writes the page's API types from the gateway's own description of itself; with --check says whether they are current.
+"""Writes the page's API types from what the gateway says of itself; with --check says whether they are current.
 
     .venv/bin/python web/scripts/api_types.py [--check]
 
@@ -52,7 +52,9 @@ def main() -> int:
     if "--check" in sys.argv[1:]:
         if TYPES.exists() and TYPES.read_text() == now:
             return 0
-        print("web/src/api/schema.d.ts is not that of the gateway. Run web/scripts/api_types.py.", file=sys.stderr)
+        print(
+            "web/src/api/schema.d.ts is not that of the gateway. Run web/scripts/api_types.py.", file=sys.stderr
+        )
         return 1
     TYPES.write_text(now)
     return 0

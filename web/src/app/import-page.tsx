@@ -23,7 +23,7 @@ export function ImportPage() {
         onUseFiles={() => files.current?.click()}
         onUseLinks={() => goTo(links)}
       />
-      <div className="mt-4 grid items-start gap-4 lg:grid-cols-2">
+      <div className="mt-4 grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
         <FilesPanel buttonRef={files} />
         {linked.map((source, at) => (
           <LinksPanel key={source.source} source={source} fieldRef={at === 0 ? links : null} />

@@ -5,7 +5,8 @@ import { ProblemError } from '@/api/client';
 export function makeQueryClient(onSignedOut: () => void): QueryClient {
   return new QueryClient({
     queryCache: new QueryCache({
-      onError: (error) => {
+      onError: (error, { queryKey }) => {
+        if (queryKey[0] === 'me') return;
         if (error instanceof ProblemError && error.status === 401) onSignedOut();
       },
     }),

@@ -11,9 +11,10 @@ const buttonVariants = cva(
   {
     variants: {
       variant: {
-        primary: 'bg-accent text-accent-foreground hover:opacity-90',
+        primary: 'bg-accent text-accent-foreground hover:bg-accent-strong',
         outline: 'border border-control bg-card hover:bg-muted',
         ghost: 'hover:bg-muted',
+        quiet: 'text-accent hover:bg-muted',
         danger: 'border border-danger text-danger hover:bg-danger-soft',
         link: 'text-accent underline-offset-4 hover:underline',
       },

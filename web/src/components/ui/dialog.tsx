@@ -21,6 +21,7 @@ export function DialogContent({ className, children, ...props }: ComponentProps<
       >
         <Primitive.Content
           data-slot="dialog-content"
+          aria-modal="true"
           className={cn(
             'relative w-full max-w-lg animate-appear rounded-t-xl border bg-card p-5 shadow-lg sm:rounded-xl',
             'max-h-[90dvh] overflow-y-auto',

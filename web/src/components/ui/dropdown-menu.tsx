@@ -9,18 +9,17 @@ export function DropdownMenu(props: ComponentProps<typeof Primitive.Root>) {
 
 export const DropdownMenuTrigger = Primitive.Trigger;
 
+/** In its place in the page, so that it stays within the landmark of what has opened it. */
 export function DropdownMenuContent({ className, ...props }: ComponentProps<typeof Primitive.Content>) {
   return (
-    <Primitive.Portal>
-      <Primitive.Content
-        data-slot="dropdown-menu-content"
-        align="end"
-        sideOffset={4}
-        collisionPadding={8}
-        className={cn('z-30 min-w-44 animate-appear rounded-lg border bg-card p-1 shadow-lg', className)}
-        {...props}
-      />
-    </Primitive.Portal>
+    <Primitive.Content
+      data-slot="dropdown-menu-content"
+      align="end"
+      sideOffset={4}
+      collisionPadding={8}
+      className={cn('z-30 min-w-44 animate-appear rounded-lg border bg-card p-1 shadow-lg', className)}
+      {...props}
+    />
   );
 }
 

@@ -32,9 +32,12 @@ export function CallPage() {
       {call ? (
         <CallView call={call} />
       ) : error ? (
-        <Notice action={!isGone && <Button onClick={() => void refetch()}>Try again</Button>}>
+        <>
+          <h1 className="sr-only">Call</h1>
+          <Notice action={!isGone && <Button onClick={() => void refetch()}>Try again</Button>}>
           {isGone ? 'There is no such call in your library.' : sentenceOf(error)}
-        </Notice>
+          </Notice>
+        </>
       ) : (
         <div className="grid gap-4">
           <Skeleton className="h-16" />

@@ -17,7 +17,7 @@ export function MainButton({ source, account, action }: MainButtonProps) {
   const reconnect = useReconnect();
   if (action === 'sync') {
     return (
-      <Button variant="ghost" size="small" disabled={sync.isPending} onClick={() => sync.mutate({})}>
+      <Button variant="quiet" size="small" disabled={sync.isPending} onClick={() => sync.mutate({})}>
         Sync now
       </Button>
     );

@@ -42,7 +42,7 @@ export function PanelCard({ source, onUse }: PanelCardProps) {
         )
       }
       actions={
-        <Button variant="ghost" size="small" disabled={!source.is_running || !isOn} onClick={onUse}>
+        <Button variant="quiet" size="small" disabled={!source.is_running || !isOn} onClick={onUse}>
           {isFiles ? 'Choose files' : 'Paste a link'}
         </Button>
       }

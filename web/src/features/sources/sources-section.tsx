@@ -34,7 +34,7 @@ export function SourcesSection({ onUseFiles, onUseLinks }: SourcesSectionProps) 
       {error && !sources && (
         <Notice action={<Button onClick={() => void refetch()}>Try again</Button>}>{sentenceOf(error)}</Notice>
       )}
-      <ul aria-label="Sources" aria-busy={!sources} className="grid gap-4 sm:grid-cols-2 lg:grid-cols-3">
+      <ul aria-label="Sources" aria-busy={!sources} className="grid grid-cols-1 gap-4 sm:grid-cols-2 lg:grid-cols-3">
         {sources ? (
           <Cards sources={sources} onUseFiles={onUseFiles} onUseLinks={onUseLinks} onAdd={() => setAdding(true)} />
         ) : (
@@ -52,7 +52,7 @@ interface CardsProps extends SourcesSectionProps {
 }
 
 function Cards({ sources, onUseFiles, onUseLinks, onAdd }: CardsProps) {
-  const connectable = sources.filter(isConnectable);
+  const connectable = sources.filter((source) => isConnectable(source) || source.accounts.length > 0);
   const panels = sources.filter((source) => !isConnectable(source) && source.connect.length > 0);
   return (
     <>

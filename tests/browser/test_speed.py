@@ -1,0 +1,78 @@
+"""What is loaded first, what moves while it loads, and how it scrolls with much in it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+from tests.browser.hub import Hub, Person
+from tests.browser.rows import Past
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+
+MOST_BYTES = 250_000
+_SCROLL = """async () => {
+  const pauses = [];
+  let last = performance.now();
+  const bottom = document.documentElement.scrollHeight - innerHeight;
+  for (let step = 1; step <= 60; step++) {
+    scrollTo(0, (bottom * step) / 60);
+    await new Promise(requestAnimationFrame);
+    const now = performance.now();
+    pauses.push(now - last);
+    last = now;
+  }
+  return pauses.sort((a, b) => a - b)[Math.floor(pauses.length / 2)];
+}"""
+_WATCH = """() => {
+  window.shifted = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+  }).observe({ type: 'layout-shift', buffered: true });
+}"""
+
+
+async def loaded(page: Page) -> dict[str, Any]:
+    """Bytes of JavaScript that came over the line, by file."""
+    entries = await page.evaluate(
+        "performance.getEntriesByType('resource').map(({ name, encodedBodySize }) => [name, encodedBodySize])"
+    )
+    return {name: size for name, size in entries if re.search(r"\.js$", name)}
+
+
+async def test_the_first_load_is_small(person: Person) -> None:
+    page = await person.open()
+    await expect(person.card("Files")).to_be_visible()
+    scripts = await loaded(page)
+    assert 50_000 < sum(scripts.values()) < MOST_BYTES, scripts
+    names = " ".join(scripts)
+    assert not re.search("calls-page|hasher|sender|settings", names)
+
+
+async def test_nothing_shifts_while_it_loads(person: Person, hub: Hub) -> None:
+    past = Past(hub.live, person.caller.id)
+    for n in range(2):
+        await past.account("fathom", f"ada{n}@example.com")
+    await past.calls(200)
+    await person.context.add_init_script(f"({_WATCH})()")
+    for path, ready in (("/import", "section[data-status]"), ("/calls", "ul[aria-label=Calls] li")):
+        page = await person.open(path)
+        await page.locator(ready).first.wait_for()
+        await page.wait_for_load_state("load")
+        assert await page.evaluate("window.shifted") < 0.05, path
+
+
+async def test_fifty_sources_and_ten_thousand_calls_scroll_smoothly(person: Person, hub: Hub) -> None:
+    past = Past(hub.live, person.caller.id)
+    for n in range(50):
+        await past.account("fathom", f"ada{n}@example.com")
+    await past.calls(10_000)
+    page = await person.open()
+    await expect(person.card("Fathom")).to_have_count(50)
+    assert await page.evaluate(_SCROLL) < 34
+    await person.open("/calls")
+    await expect(page.get_by_text("10\u202f000 calls")).to_be_visible()
+    assert await page.evaluate(_SCROLL) < 34
+    assert await page.get_by_role("list", name="Calls").get_by_role("listitem").count() < 80
