@@ -63,6 +63,11 @@ def spoken(text: str, **more: Any) -> Answer:
                    "segments": [segment], "usage": {"type": "duration", "seconds": 6}, **more})  # fmt: skip
 
 
+def numbered(count: int, word: str = "Number") -> list[Answer]:
+    """As many answers, of which no two say the same: equal ones in a row are taken for a loop."""
+    return [spoken(f"{word} {number}.") for number in range(count)]
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import jiwer
 import pytest
-from tests.support.engine_server import Answer, EngineServer, refusal, spoken
+from tests.support.engine_server import Answer, EngineServer, numbered, refusal, spoken
 from tests.support.eventually import eventually
 from tests.support.sources import world_at
 from tests.support.talk import Turn, write_talk
@@ -55,6 +55,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_ten_minutes_are_asked_for_in_parts_and_told_as_one(
     paid_desk: Any, server: EngineServer, ten_minutes: tuple[Path, list[Turn]]
 ) -> None:
+    server.script = numbered(60)
     ticket = await paid_desk.ticket(ten_minutes[0])
     await paid_desk.publish(ticket)
 
@@ -68,7 +69,7 @@ async def test_ten_minutes_are_asked_for_in_parts_and_told_as_one(
     assert {request.filename.rpartition(".")[2] for request in server.requests} == {"mp3"}
     assert all(part["seconds"] <= 45 for part in parts)
     assert record.duration == pytest.approx(ten_minutes[1][-1].end, abs=15)
-    assert record.full_transcript == " ".join(["Hello from the engine."] * len(parts))
+    assert sorted(map(int, re.findall(r"Number (\d+)\.", record.full_transcript))) == list(range(len(parts)))
     assert record.segments is not None
     assert [one.start for one in record.segments] == pytest.approx([part["start_s"] for part in parts])
     made = record.source_metadata["transcription"]
@@ -155,7 +156,7 @@ async def test_a_kill_at_ninety_per_cent_costs_one_part(
     await paid_desk.publish(ticket)
     environment = {"TRANSCRIBER_PART_SECONDS": "30", "TRANSCRIBER_WORKERS": "1"}
     finished = how_many(ten_minutes[0], tmp_path, 30) * 9 // 10
-    server.script = [spoken("Heard before.")] * finished + [Answer({"text": "never heard"}, seconds=60)]
+    server.script = [*numbered(finished, "Before"), Answer({"text": "never heard"}, seconds=60)]
 
     with paid_desk.process(**environment) as killed:
         await eventually(lambda: asked(server, finished + 1), within=90)
@@ -165,7 +166,7 @@ async def test_a_kill_at_ninety_per_cent_costs_one_part(
         parts = await paid_desk.parts(ticket)
 
     assert len(server.requests) == len(parts) + 1
-    assert record.full_transcript.count("Heard before.") == finished
+    assert record.full_transcript.count("Before") == finished
     assert "never heard" not in record.full_transcript
 
 
@@ -221,7 +222,7 @@ async def test_a_part_that_the_engine_finds_too_long_is_cut_again(
 ) -> None:
     ticket = await paid_desk.ticket(two_minutes[0])
     await paid_desk.publish(ticket)
-    server.script = [answer]
+    server.script = [answer, *numbered(20)]
 
     async with paid_desk.open(transcriber_part_seconds=60, transcriber_workers=1):
         (record,) = await paid_desk.results()
@@ -295,13 +296,13 @@ async def test_a_retried_item_asks_for_what_is_missing_alone(
         (failed,) = await paid_desk.results()
         parts = await paid_desk.parts(ticket)
         assert (failed.code, len(server.requests)) == ("engine_unauthorised", len(parts))
-        server.default = spoken("Now it works.")
+        server.script = numbered(len(parts))
         again = await paid_desk.again(ticket)
         await paid_desk.publish(again)
         record = (await paid_desk.results(2))[1]
         await eventually(lambda: sent(paid_desk, ticket))
 
-    assert record.full_transcript == " ".join(["Now it works."] * len(parts))
+    assert record.full_transcript == " ".join(f"Number {number}." for number in range(len(parts)))
     assert len(server.requests) == 2 * len(parts)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 
 from pipeline_contracts import Segment
+from transcriber.guards import loops_over_parts
 from transcriber.manifest import Piece
 from transcriber.seams import stitched
 from transcriber.speakers import consistent
@@ -28,8 +29,8 @@ def join(heard: Sequence[Heard]) -> Transcript:
 
 
 def _named(heard: Sequence[Heard]) -> list[Heard]:
-    """The parts with times of the recording, and labels that mean the same speaker in all of them."""
-    timed = [retimed(one, clock(piece.spans)) for piece, one in heard]
+    """The parts with times of the recording, without loops, and labels that mean the same in all of them."""
+    timed = loops_over_parts([retimed(one, clock(piece.spans)) for piece, one in heard])
     return [(piece, one) for (piece, _), one in zip(heard, consistent(timed), strict=True)]
 
 
