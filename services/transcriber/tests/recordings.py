@@ -154,5 +154,6 @@ def _replaced(boxes: bytes, table: dict[bytes, bytes]) -> bytes:
         if name in (b"moov", b"trak", b"mdia", b"minf", b"stbl"):
             body = _replaced(body, table)
         body = table.get(name, body)
+        name = b"free" if name == b"edts" else name  # it would end the sound where it ended before
         out += struct.pack(">I4s", len(body) + 8, name) + body
     return out

@@ -10,10 +10,11 @@ from pathlib import Path
 import jiwer
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from pipeline_runtime.failures import ItemProblem
 from transcriber.audio import RATE, Audio
-from transcriber.engines import PartAudio, choose, local
+from transcriber.engines import Hints, PartAudio, choose, local
 from transcriber.engines.local import LocalEngine
 from transcriber.settings import EngineSettings
 
@@ -78,6 +79,41 @@ async def test_a_long_recording_is_cut_where_nobody_speaks(
     starts = [segment.start for segment in heard.segments]
     assert starts == sorted(starts)
     assert starts[-1] > one.seconds
+
+
+async def test_a_batch_hears_the_same_and_tells_when_each_word_was_said(
+    load: Load, scripts: dict[str, str]
+) -> None:
+    settings = EngineSettings(
+        transcriber_batch_size=4, transcriber_word_times=True, transcriber_threads=2, transcriber_device="cpu",
+        transcriber_compute_type="int8",
+    )  # fmt: skip
+    engine, part = choose(settings), load("standup.m4a")
+    done: list[float] = []
+
+    heard = await engine.transcribe(part, on_progress=done.append)
+    await engine.close()
+
+    assert wrong_words(scripts["standup.m4a"], heard.text) <= 0.1
+    assert plain(" ".join(word.text for word in heard.words)) == plain(heard.text)
+    starts = [word.start for word in heard.words]
+    assert starts == sorted(starts)
+    assert all(0 <= word.start <= word.end <= part.seconds for word in heard.words)
+    assert len(heard.segments) > 1
+    assert done[-1] == part.seconds
+    assert heard.confidence is not None
+    assert -1 < heard.confidence < 0
+    assert (heard.model, heard.seconds) == ("tiny.en", round(part.seconds, 3))
+
+
+async def test_a_users_terms_reach_the_model_and_are_not_logged(engine: LocalEngine, load: Load) -> None:
+    with capture_logs() as logs:
+        heard = await engine.transcribe(
+            load("hiring.wav"), hints=Hints(vocabulary=("design team", "Nguyen")), on_progress=lambda _: None
+        )
+
+    assert "design team" in heard.text
+    assert "Nguyen" not in str(logs)
 
 
 async def test_a_cancelled_call_lets_go_of_the_thread(engine: LocalEngine, load: Load) -> None:

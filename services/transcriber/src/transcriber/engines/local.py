@@ -151,7 +151,7 @@ class LocalEngine:
         return Transcript(
             text=text_of(found.heard),
             segments=segments_of(found.heard),
-            words=words_of(found.heard),
+            words=words_of(found.heard) if model.words else (),
             language=language,
             language_checked=model.is_multilingual,
             usage={"seconds": round(part.seconds, 3)},

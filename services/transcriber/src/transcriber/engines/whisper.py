@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import ctranslate2
@@ -17,6 +17,8 @@ from transcriber.speech import speech_seconds
 
 _MOST_THREADS = 8  # more make it slower
 _GPU_BATCH = 16
+_ENDS = (".", "?", "!", "…", "。", "？", "！")
+_PAUSE = 1.0  # seconds between two words of different sentences
 _VOTES, _BALLOT = 5, 30.0  # windows that are asked for their language, and seconds of each
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -45,7 +47,7 @@ class Whisper:
         self.batch_size = batch_size
         self.is_multilingual = bool(model.model.is_multilingual)
         self.languages = frozenset(str(one) for one in model.supported_languages)
-        self._words = words
+        self.words = words
 
     def segments(
         self,
@@ -61,17 +63,52 @@ class Whisper:
             "initial_prompt": prompt,
             "hotwords": hotwords,
             "vad_filter": True,
-            "word_timestamps": self._words,
         }
         if self.batch_size > 1:
             from faster_whisper import BatchedInferencePipeline
 
+            # It loses what comes after a sentence's end where it is to tell times itself: words tell them.
             found, _ = BatchedInferencePipeline(self.model).transcribe(
-                samples, batch_size=self.batch_size, without_timestamps=False, **options
+                samples, batch_size=self.batch_size, word_timestamps=True, **options
             )
-        else:  # or one loop goes on for the rest of the call
-            found, _ = self.model.transcribe(samples, condition_on_previous_text=False, **options)
+            return _sentences(found)
+        found, _ = self.model.transcribe(
+            samples,
+            word_timestamps=self.words,
+            condition_on_previous_text=False,  # or one loop goes on for the rest of the call
+            **options,
+        )
         return found  # type: ignore[no-any-return]
+
+
+def _sentences(segments: Iterable[Any]) -> Iterator[Any]:
+    """Half minutes as sentences, which the times of their words tell apart."""
+    for segment in segments:
+        words: list[Any] = []
+        for word in segment.words or ():
+            if words and word.start - words[-1].end > _PAUSE:
+                yield _of(segment, words)
+                words = []
+            words.append(word)
+            if word.word.strip().endswith(_ENDS):
+                yield _of(segment, words)
+                words = []
+        if words or not segment.words:
+            yield _of(segment, words)
+
+
+def _of(segment: Any, words: list[Any]) -> Any:
+    """The part of a segment that has these words. How repetitive it is has to be seen by its own text."""
+    if not words:
+        return segment
+    return replace(
+        segment,
+        text="".join(word.word for word in words),
+        words=list(words),
+        start=words[0].start,
+        end=words[-1].end,
+        compression_ratio=None,
+    )
 
 
 def open_model(source: str, options: LocalOptions) -> Whisper:
