@@ -309,3 +309,46 @@ async def test_a_retried_item_asks_for_what_is_missing_alone(
 def plain(text: str) -> str:
     """As words are compared: without case and punctuation."""
     return " ".join(re.sub(r"[^\w\s]", "", text.casefold()).split())
+
+
+async def test_a_part_in_another_language_than_the_rest_is_asked_for_once_more(
+    paid_desk: Any, server: EngineServer, two_minutes: tuple[Path, list[Turn]]
+) -> None:
+    ticket = await paid_desk.ticket(two_minutes[0])
+    await paid_desk.publish(ticket)
+    odd = spoken("Das war Musik.", language="german")
+    server.script = [*numbered(1, "First"), odd, *numbered(20, "More")]
+
+    async with paid_desk.open(transcriber_part_seconds=25, transcriber_workers=1):
+        (record,) = await paid_desk.results()
+        parts = await paid_desk.parts(ticket)
+
+    assert len(server.requests) == len(parts) + 1
+    assert [request.value("language") for request in server.requests] == [None] * len(parts) + ["en"]
+    assert "Musik" not in record.full_transcript
+    assert record.source_metadata["transcription"]["language"] == "en"
+
+
+async def test_speakers_of_later_parts_are_told_by_the_voices_of_the_first(
+    paid_desk: Any, server: EngineServer, two_minutes: tuple[Path, list[Turn]]
+) -> None:
+    def said(text: str, speaker: str) -> Answer:
+        segment = {"type": "transcript.text.segment", "id": "seg_001", "start": 0.5, "end": 4.5, "text": text}
+        return Answer(
+            {"task": "transcribe", "duration": 30, "text": text, "segments": [segment | {"speaker": speaker}]}
+        )
+
+    ticket = await paid_desk.ticket(two_minutes[0])
+    await paid_desk.publish(ticket)
+    server.script = [said("I begin.", "A"), *(said(f"I go on {n}.", "Speaker 1") for n in range(20))]
+
+    async with paid_desk.open(
+        transcriber_part_seconds=30, transcriber_model="gpt-4o-transcribe-diarize", transcriber_workers=4
+    ):
+        (record,) = await paid_desk.results()
+        parts = await paid_desk.parts(ticket)
+
+    assert len(server.requests) == len(parts) > 2
+    told = [request.value("known_speaker_names[]") for request in server.requests]
+    assert told == [None] + ["Speaker 1"] * (len(parts) - 1)
+    assert {segment.speaker for segment in record.segments} == {"Speaker 1"}
