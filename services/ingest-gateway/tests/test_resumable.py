@@ -222,6 +222,29 @@ async def test_more_bytes_than_announced_are_stopped_also_where_no_length_is_tol
     assert await offset_of(client, where) <= 100_000
 
 
+async def test_an_upload_that_was_whole_when_its_gateway_died_is_received_when_somebody_asks(
+    gateway: Gateway,
+) -> None:
+    """All bytes were on the disk, and the job was not made any more."""
+    person = await gateway.stack.person()
+    client, storage = await gateway.client_of(person), gateway.app.state.deps.storage
+    where = await begun(client, len(BUDGET), filename="budget.mp3")
+    await send(client, where, 0, BUDGET[:10])
+    storage.partial(id_of(where)).write_bytes(BUDGET)
+    await gateway.stack.owner.execute("UPDATE incoming_uploads SET received = size WHERE id = $1", id_of(where))
+    assert await offset_of(client, where) == len(BUDGET)
+    assert (await decided(client, where))["outcome"] == "found"
+
+
+async def test_a_way_without_patch_is_got_round(gateway: Gateway) -> None:
+    client = await gateway.client_of(await gateway.stack.person())
+    where = await begun(client, len(BUDGET), filename="budget.mp3")
+    headers = PIECE | {"Upload-Offset": "0", "X-HTTP-Method-Override": "PATCH"}
+    assert (await client.post(where, headers=headers, content=BUDGET)).status_code == 204
+    assert (await decided(client, where))["outcome"] == "found"
+    assert (await client.post(where, headers=SPOKEN)).status_code == 405
+
+
 async def test_once_whole_an_upload_takes_no_more_and_cannot_be_ended(gateway: Gateway) -> None:
     client = await gateway.client_of(await gateway.stack.person())
     where = await sent(client, BUDGET, filename="budget.mp3")
