@@ -32,7 +32,7 @@ class PartialFile:
     def __init__(self, path: Path, received: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)  # less the umask, as any file
         # Fewer bytes than the row says: another machine's disk. What is beyond was never told to the client.
         self.size = min(received, os.fstat(self._file).st_size)
         os.ftruncate(self._file, self.size)
