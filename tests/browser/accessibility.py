@@ -11,6 +11,7 @@ _AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.mi
 _RUN = """async () => {
   const { violations } = await axe.run(document, {
     runOnly: ['wcag2a', 'wcag2aa', 'wcag2aaa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    resultTypes: ['violations'],
   });
   return violations.map(({ id, nodes }) => ({
     id, nodes: nodes.map((node) => [node.target.join(' '), node.html.slice(0, 200), node.failureSummary].join(' | ')),

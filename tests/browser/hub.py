@@ -60,10 +60,10 @@ class Person:
         """Behind the page's back, as far as a test is about something else; the account."""
         return await self.hub.connect(self.caller, source, user)
 
-    async def shot(self, name: str) -> None:
+    async def shot(self, name: str, *, whole: bool = False) -> None:
         """A picture for people to look at."""
         SCREENSHOTS.mkdir(exist_ok=True)
-        await self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True, animations="disabled")
+        await self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole, animations="disabled")
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Literal
 from uuid import UUID
 
 import pytest
@@ -15,6 +16,7 @@ from tests.browser.rows import Past
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 
 SIZES = {360: 740, 768: 1024, 1440: 900}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 LONG = "A call with a very long title that goes on and on, about everything and nothing, and then about planning again"
 
 
@@ -46,19 +48,20 @@ Step = Callable[[Page], Awaitable[object]]
 
 async def _look(person: Person, name: str, path: str, ready: str, step: Step | None = None) -> list[str]:
     """The page at each width, light and dark; what is wrong with it."""
-    wrong: list[str] = []
     page = person.page
+    await page.set_viewport_size({"width": 1440, "height": 900})
+    await page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    await person.open(path)
+    await page.locator(ready).first.wait_for()
+    if step:
+        await step(page)
+    wrong: list[str] = []
     for width, height in SIZES.items():
         await page.set_viewport_size({"width": width, "height": height})
-        await page.emulate_media(color_scheme="light", reduced_motion="reduce")
-        await person.open(path)
-        await page.locator(ready).first.wait_for()
-        if step:
-            await step(page)
-        for scheme in ("light", "dark"):
-            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        for scheme in SCHEMES:
+            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             where = f"{name}-{width}-{scheme}"
-            await person.shot(where)
+            await person.shot(where, whole=step in (None, unfold) and not path.startswith("/calls"))
             wrong += [f"{where}: {one}" for one in await violations(page)]
         wrong += [f"{name}-{width}: stands out: {one}" for one in await overflow(page)]
     return wrong

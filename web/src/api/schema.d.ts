@@ -317,6 +317,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/uploads/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What is known of files
+         * @description Ask before uploading: of up to 1000 files, by hash, which are in your library or on their way there.
+         */
+        post: operations["check_files_api_uploads_check_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/uploads/{upload_id}": {
         parameters: {
             query?: never;
@@ -350,26 +370,6 @@ export interface paths {
          *     With the last byte the upload is received; look at it for the job.
          */
         patch: operations["send_piece_api_uploads__upload_id__patch"];
-        trace?: never;
-    };
-    "/api/uploads/check": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * What is known of files
-         * @description Ask before uploading: of up to 1000 files, by hash, which are in your library or on their way there.
-         */
-        post: operations["check_files_api_uploads_check_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/api/imports/url": {
@@ -681,6 +681,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/recordings/{recording_id}/gaps/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry what is missing in a call
+         * @description Have the missing stretches transcribed again. Asked twice, they are asked for once.
+         */
+        post: operations["retry_gaps_api_recordings__recording_id__gaps_retry_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -739,6 +759,30 @@ export interface paths {
          * @description A delivery to an account's own address.
          */
         post: operations["receive_for_account_webhooks__source___account_id__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/vocabulary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Your names and terms
+         * @description What transcriptions are told to listen for, the most important first.
+         */
+        get: operations["get_vocabulary_api_vocabulary_get"];
+        /**
+         * Change your names and terms
+         * @description These instead of those before, for whatever is transcribed from now on.
+         */
+        put: operations["put_vocabulary_api_vocabulary_put"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1188,6 +1232,37 @@ export interface components {
             expires_at: string | null;
         };
         /**
+         * Gap
+         * @description A stretch of a recording that could not be transcribed: times in seconds from its start.
+         *
+         *     `retryable`: asking again may help without anything being changed.
+         */
+        Gap: {
+            /** Start */
+            start: number;
+            /** End */
+            end: number;
+            /**
+             * Code
+             * @example engine_unavailable
+             */
+            code: string;
+            /** Message */
+            message: string;
+            /** Retryable */
+            retryable: boolean;
+        };
+        /**
+         * GapsRetried
+         * @description `gaps` are asked for again. The recording's `version` is at least this one when that is done.
+         */
+        GapsRetried: {
+            /** Gaps */
+            gaps: number;
+            /** Version */
+            version: number;
+        };
+        /**
          * Hashes
          * @description Files that may be in the library already, by the SHA-256 of their bytes.
          */
@@ -1197,7 +1272,8 @@ export interface components {
         };
         /**
          * Import
-         * @description An import of a file or of links. `filename` and `size` are those of an upload.
+         * @description An import of a file or of links. `filename` and `size` are those of an upload; `upload_id` is that of a
+         *     resumable one, whose bytes are looked at before there is a call.
          *
          *     `links` are those that were given. `item` is the call, where the import has found exactly one.
          */
@@ -1254,6 +1330,8 @@ export interface components {
             ended_at: string | null;
             /** Cancel Requested At */
             cancel_requested_at: string | null;
+            /** Upload Id */
+            upload_id: string | null;
             /** Filename */
             filename: string | null;
             /** Size */
@@ -1593,8 +1671,25 @@ export interface components {
             password: string;
         };
         /**
+         * NewVocabulary
+         * @description All of the terms, the most important first: engines that take few take the first ones.
+         */
+        NewVocabulary: {
+            /**
+             * Terms
+             * @example [
+             *       "CallVault",
+             *       "Dr. Nguyen",
+             *       "Kubernetes"
+             *     ]
+             */
+            terms: string[];
+        };
+        /**
          * Recording
          * @description A call in the library. `transcript_length` in characters. `match` only where a search was asked for.
+         *
+         *     `is_partial`: some of it could not be transcribed, and is missing.
          */
         Recording: {
             /**
@@ -1617,6 +1712,8 @@ export interface components {
             duration: number | null;
             /** Transcript Length */
             transcript_length: number;
+            /** Is Partial */
+            is_partial: boolean;
             /**
              * Created At
              * Format: date-time
@@ -1651,6 +1748,8 @@ export interface components {
             duration: number | null;
             /** Transcript Length */
             transcript_length: number;
+            /** Is Partial */
+            is_partial: boolean;
             /**
              * Created At
              * Format: date-time
@@ -1659,6 +1758,16 @@ export interface components {
             match?: components["schemas"]["Match"] | null;
             /** Full Transcript */
             full_transcript: string;
+            /**
+             * Version
+             * @description Of the transcript: raised when gaps of it are filled.
+             */
+            version: number;
+            /**
+             * Gaps
+             * @description What is missing in it.
+             */
+            gaps: components["schemas"]["Gap"][];
             /** Segments */
             segments: components["schemas"]["TranscriptSegment"][] | null;
             /** Source Metadata */
@@ -2003,6 +2112,21 @@ export interface components {
             email: string;
             /** Plan */
             plan: string;
+        };
+        /**
+         * Vocabulary
+         * @description Names and terms that recordings are likely to hold, the most important first.
+         */
+        Vocabulary: {
+            /**
+             * Terms
+             * @example [
+             *       "CallVault",
+             *       "Dr. Nguyen",
+             *       "Kubernetes"
+             *     ]
+             */
+            terms: string[];
         };
         /**
          * Webhook
@@ -3422,6 +3546,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Code: `source_switched_off`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Code: `file_too_large`. */
             413: {
                 headers: {
@@ -3521,6 +3654,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Code: `source_switched_off`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Code: `tus_version`. */
             412: {
                 headers: {
@@ -3592,6 +3734,66 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    check_files_api_uploads_check_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Hashes"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnownFiles"];
+                };
+            };
+            /** @description Code: `not_signed_in`, `invalid_token`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `invalid_request`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `unavailable`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -3981,66 +4183,6 @@ export interface operations {
                 };
             };
             /** @description Code: `storage_unavailable`, `unavailable`. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    check_files_api_uploads_check_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Hashes"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KnownFiles"];
-                };
-            };
-            /** @description Code: `not_signed_in`, `invalid_token`. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Code: `foreign_origin`. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Code: `invalid_request`. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Code: `unavailable`. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4990,6 +5132,82 @@ export interface operations {
             };
         };
     };
+    retry_gaps_api_recordings__recording_id__gaps_retry_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GapsRetried"];
+                };
+            };
+            /** @description Code: `not_signed_in`, `invalid_token`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `foreign_origin`. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `not_found`. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `no_gaps`, `gaps_gone`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `invalid_request`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `unavailable`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     follow_api_events_get: {
         parameters: {
             query?: never;
@@ -5168,6 +5386,113 @@ export interface operations {
             };
             /** @description Code: `body_too_large`. */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `invalid_request`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `unavailable`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_vocabulary_api_vocabulary_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vocabulary"];
+                };
+            };
+            /** @description Code: `not_signed_in`, `invalid_token`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `invalid_request`. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `unavailable`. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_vocabulary_api_vocabulary_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewVocabulary"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vocabulary"];
+                };
+            };
+            /** @description Code: `not_signed_in`, `invalid_token`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Code: `foreign_origin`. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

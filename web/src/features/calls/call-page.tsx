@@ -1,5 +1,6 @@
 import { RiArrowLeftLine, RiExternalLinkLine } from '@remixicon/react';
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { Link, useParams } from 'react-router';
 import { ProblemError, sentenceOf } from '@/api/client';
 import { nameOf, sourcesQuery } from '@/api/sources';
@@ -11,15 +12,23 @@ import { Skeleton } from '@/components/ui/skeleton';
 import { duration } from '@/lib/durations';
 import { exact } from '@/lib/times';
 import { useTitle } from '@/lib/title';
+import { CallGaps } from './call-gaps';
 import { CallHistory } from './call-history';
 import { DownloadMenu } from './download-menu';
 import { callQuery, type Call } from './queries';
 import { textOf } from './transcript';
 import { TranscriptView } from './transcript-view';
 
+const ASK_AGAIN = 4000;
+
 export function CallPage() {
   const { id = '' } = useParams();
-  const { data: call, error, refetch } = useQuery(callQuery(id));
+  const [wanted, setWanted] = useState(0);
+  // Gaps that are filled change no import, so that the stream does not tell: only while somebody waits, it is asked.
+  const { data: call, error, refetch } = useQuery({
+    ...callQuery(id),
+    refetchInterval: ({ state }) => (state.data && state.data.version < wanted ? ASK_AGAIN : false),
+  });
   const isGone = error instanceof ProblemError && (error.status === 404 || error.status === 422);
   useTitle(call?.title ?? 'Call');
   return (
@@ -30,7 +39,7 @@ export function CallPage() {
         </Link>
       </Button>
       {call ? (
-        <CallView call={call} />
+        <CallView call={call} wanted={wanted} onRetry={setWanted} />
       ) : error ? (
         <>
           <h1 className="sr-only">Call</h1>
@@ -48,7 +57,14 @@ export function CallPage() {
   );
 }
 
-function CallView({ call }: { call: Call }) {
+interface CallViewProps {
+  call: Call;
+  /** The version that is asked for, where gaps are being filled. */
+  wanted: number;
+  onRetry: (version: number) => void;
+}
+
+function CallView({ call, wanted, onRetry }: CallViewProps) {
   const { data: name } = useQuery({ ...sourcesQuery, select: (sources) => nameOf(sources, call.source_app) });
   return (
     <>
@@ -70,6 +86,7 @@ function CallView({ call }: { call: Call }) {
           <DownloadMenu call={call} />
         </div>
       </div>
+      <CallGaps call={call} isRetrying={call.version < wanted} onRetry={onRetry} />
       <Card aria-labelledby="transcript">
         <CardHeader>
           <CardTitle id="transcript">Transcript</CardTitle>

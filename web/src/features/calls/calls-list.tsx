@@ -6,7 +6,7 @@ import { CallRow } from './call-row';
 import type { Recording } from './queries';
 
 const AHEAD = 20;
-const ROW = { wide: 64, narrow: 88 };
+const ROW = { wide: 52, narrow: 68 };
 
 interface CallsListProps {
   calls: Recording[];
@@ -22,7 +22,7 @@ export function CallsList({ calls, hasMore, isStale, onMore }: CallsListProps) {
   const [top, setTop] = useState(0);
   useLayoutEffect(() => setTop(list.current?.offsetTop ?? 0), []);
   const hasMatches = calls.some((call) => (call.match?.transcript.length ?? 0) > 0);
-  const rows = useWindowVirtualizer({ count: calls.length, estimateSize: () => height + (hasMatches ? 24 : 0), overscan: 12, scrollMargin: top });
+  const rows = useWindowVirtualizer({ count: calls.length, estimateSize: () => height + (hasMatches ? 20 : 0), overscan: 12, scrollMargin: top });
   const shown = rows.getVirtualItems();
   const last = shown.at(-1)?.index ?? 0;
   useEffect(() => rows.measure(), [rows, height, hasMatches]);

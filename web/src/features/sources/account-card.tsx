@@ -31,7 +31,7 @@ export function AccountCard({ source, account }: { source: Source; account: Acco
       toggle={
         <Switch
           aria-label={`Import from ${source.name}${account.email ? ` (${account.email})` : ''}`}
-          checked={account.is_active && canSwitch}
+          checked={account.is_active}
           disabled={!canSwitch || pause.isPending}
           onCheckedChange={(checked) => pause.mutate(!checked)}
         />

@@ -71,7 +71,7 @@ function Offer({ source, onClose }: { source: Source; onClose: () => void }) {
     <li className="px-4 py-3">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
         <SourceIcon icon={source.icon} />
-        <div className="min-w-0 flex-1">
+        <div className="min-w-0 flex-1 basis-40">
           <p className="font-medium">{source.name}</p>
           <p className="text-muted-foreground">{wayOf(source)}</p>
         </div>
