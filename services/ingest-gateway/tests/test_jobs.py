@@ -187,7 +187,12 @@ async def test_imports_of_files_and_links_say_what_they_are_of(gateway: Gateway)
     linked, uploaded = (await client.get("/api/imports")).json()["imports"]
     only = (await client.get("/api/imports", params={"source_app": "file_upload"})).json()["imports"]
 
-    assert (linked["links"], linked["item"], linked["filename"]) == ([link], None, None)
+    assert (linked["links"], linked["item"], linked["filename"], linked["upload_id"]) == (
+        [link],
+        None,
+        None,
+        None,
+    )
     assert (uploaded["filename"], uploaded["size"], uploaded["links"]) == ("budget.mp3", told["size"], [])
     assert (uploaded["item"]["id"], uploaded["item"]["status"]) == (told["item_id"], "found")
     assert [one["id"] for one in only] == [told["job_id"]]

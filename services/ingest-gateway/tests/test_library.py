@@ -237,6 +237,23 @@ async def test_a_transcript_is_downloaded_as_text_subtitles_and_json(gateway: Ga
     assert (json.loads(told.text)["text"], len(json.loads(told.text)["segments"])) == ("All of it.", 2)
 
 
+async def test_a_downloaded_transcript_says_what_is_missing_in_it(gateway: Gateway) -> None:
+    person = await gateway.stack.person()
+    client = await gateway.client_of(person)
+    gap = {"start": 2.5, "end": 600.0, "code": "engine_unavailable", "message": "Away.", "retryable": True}
+    metadata = {"transcription": {"gaps": [gap]}}
+    call = await add_call(gateway, person, "Partial", "All.", segments=SEGMENTS, metadata=metadata)
+    path = f"/api/recordings/{call}/transcript"
+    text, subtitles, told = [
+        (await client.get(path, params={"format": kind})).text for kind in ("txt", "vtt", "json")
+    ]
+
+    assert [line[:11] for line in text.splitlines()[3:]] == ["[00:00:00] ", "[00:00:02] ", "[01:01:01] "]
+    assert "[00:00:02] (missing until 00:10:00)" in text
+    assert "\n\nNOTE Missing from 00:00:02.500 to 00:10:00.000\n\n" in subtitles
+    assert json.loads(told)["gaps"] == [gap]
+
+
 async def test_a_transcript_without_times_has_no_subtitles(gateway: Gateway) -> None:
     person = await gateway.stack.person()
     client = await gateway.client_of(person)

@@ -572,7 +572,7 @@ async def test_a_source_of_links_is_switched_off_and_on_by_each_user(gateway: Ga
 
     assert (off.status_code, off.json()["is_active"]) == (200, False)
     assert (refused.status_code, refused.json()["code"]) == (409, "source_switched_off")
-    assert refused.json()["detail"] == "Zoomer is switched off. Switch it on to import."
+    assert refused.json()["detail"] == "You have switched Zoomer off. Switch it on to import."
     assert (await stranger.post("/api/imports/url", json=body)).status_code == 202
     assert (await card_of(stranger, source))["is_active"] is True
     assert (await client.patch(path, json={"is_active": True})).json()["is_active"] is True

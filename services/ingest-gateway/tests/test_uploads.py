@@ -45,6 +45,20 @@ async def settled(gateway: Gateway, person: Person, tickets: int, nudges: int) -
     await eventually(probe)
 
 
+async def test_files_that_are_switched_off_are_refused(gateway: Gateway) -> None:
+    client = await gateway.client_of(await gateway.stack.person())
+    off = await client.patch("/api/sources/file_upload", json={"is_active": False})
+    refused = await upload_speech(client, "budget.mp3")
+
+    assert (off.status_code, off.json()["is_active"]) == (200, False)
+    assert (refused.status_code, refused.json()["code"]) == (409, "source_switched_off")
+    assert refused.json()["detail"] == "You have switched Files off. Switch it on to import."
+    announced = {"Tus-Resumable": "1.0.0", "Upload-Length": "100"}
+    assert (await client.post("/api/uploads", headers=announced)).json()["code"] == "source_switched_off"
+    await client.patch("/api/sources/file_upload", json={"is_active": True})
+    assert (await upload_speech(client, "budget.mp3")).status_code == 202
+
+
 async def test_a_recording_is_stored_entered_and_announced(gateway: Gateway) -> None:
     person = await gateway.stack.person("free")
     client = await gateway.client_of(person)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ingest_gateway.problems import SOURCE_SWITCHED_OFF, ProblemError
 from ingest_gateway.queries.switches import list_switched_off
+from ingest_gateway.queries.uploads import SOURCE_APP
 from pipeline_runtime.database import speaking_for
 
 
@@ -20,7 +21,12 @@ def has_own_switch(connect: Iterable[str]) -> bool:
 
 def switched_off(name: str) -> ProblemError:
     """What is refused, and what to do."""
-    return SOURCE_SWITCHED_OFF.error(f"{name} is switched off. Switch it on to import.")
+    return SOURCE_SWITCHED_OFF.error(f"You have switched {name} off. Switch it on to import.")
+
+
+async def require_files_on(web: AsyncEngine, user: UUID) -> None:
+    """Raises source_switched_off."""
+    await require_on(web, user, SOURCE_APP, "Files")
 
 
 async def require_on(web: AsyncEngine, user: UUID, source: str, name: str) -> None:

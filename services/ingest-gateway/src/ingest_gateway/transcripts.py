@@ -51,20 +51,24 @@ def _disposition(name: str) -> str:
 
 def _text(call: RecordingWithTranscript) -> str:
     head = f"{' '.join(call.title.split())}\n{call.recording_start_time:%Y-%m-%d %H:%M} UTC\n\n"
+    missing = [(gap.start, f"(missing until {_clock(gap.end)[:8]})") for gap in call.gaps]
     if not call.segments:
-        return f"{head}{call.full_transcript}\n"
-    lines = []
-    for one in call.segments:
-        speaker = f"{one.speaker}: " if one.speaker else ""
-        lines.append(f"[{_clock(one.start)[:8]}] {speaker}{' '.join(one.text.split())}")
-    return head + "\n".join(lines) + "\n"
+        return "\n".join([head + call.full_transcript, *map(_line, missing)]) + "\n"
+    spoken = [(one.start, f"{one.speaker}: {one.text}" if one.speaker else one.text) for one in call.segments]
+    return head + "\n".join(map(_line, sorted(spoken + missing, key=lambda line: line[0]))) + "\n"
+
+
+def _line(line: tuple[float, str]) -> str:
+    """With the time when it begins."""
+    return f"[{_clock(line[0])[:8]}] {' '.join(line[1].split())}"
 
 
 def _subtitles(call: RecordingWithTranscript) -> str:
-    """WebVTT. Text is escaped, and a cue is one line: an empty one would end it."""
+    """WebVTT. Text is escaped, and a cue is one line: an empty one would end it. Gaps are notes."""
     if not call.segments:
         raise NO_TIMES.error()
     cues = ["WEBVTT"]
+    cues += [f"NOTE Missing from {_clock(gap.start)} to {_clock(gap.end)}" for gap in call.gaps]
     for one in call.segments:
         voice = f"<v {_escaped(one.speaker)}>" if one.speaker else ""
         end = max(one.end, one.start + 0.001)

@@ -39,12 +39,14 @@ ORDER BY created_at, id LIMIT :limit
 """)
 # Of files and links, which have no account. The item of a job is shown where it has found one alone.
 _WITHOUT_ACCOUNT = text(f"""
-SELECT x.*, q.links, u.filename, u.size, to_jsonb(i) AS item FROM ({JOB}
+SELECT x.*, coalesce(q.request -> 'links', '[]') AS links, q.request ->> 'upload_id' AS upload_id,
+    coalesce(u.filename, q.request ->> 'filename') AS filename, u.size, to_jsonb(i) AS item
+FROM ({JOB}
     WHERE j.account_id IS NULL AND (CAST(:source AS text) IS NULL OR j.source_app = :source)
       AND (CAST(:before AS uuid) IS NULL
            OR (j.created_at, j.id) < (SELECT b.created_at, b.id FROM sync_jobs b WHERE b.id = :before))
     ORDER BY j.created_at DESC, j.id DESC LIMIT :limit) x
-JOIN LATERAL (SELECT coalesce(request -> 'links', '[]') AS links FROM sync_jobs WHERE id = x.id) q ON true
+JOIN sync_jobs q ON q.id = x.id
 LEFT JOIN LATERAL (SELECT filename, size FROM uploads WHERE job_id = x.id LIMIT 1) u ON true
 LEFT JOIN LATERAL ({_ITEM} WHERE job_id = x.id LIMIT 1) i ON x.found = 1
 ORDER BY x.created_at DESC, x.id DESC

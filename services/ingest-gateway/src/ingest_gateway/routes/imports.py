@@ -19,6 +19,7 @@ from ingest_gateway.problems import (
     MALFORMED_FORM,
     MISSING_FILE,
     NOT_MULTIPART,
+    SOURCE_SWITCHED_OFF,
     STORAGE_UNAVAILABLE,
     TOO_MANY_FILES,
     UPLOAD_STALLED,
@@ -28,6 +29,7 @@ from ingest_gateway.problems import (
 from ingest_gateway.queries.uploads import SOURCE_APP, Admitted
 from ingest_gateway.schemas import Accepted, Failure
 from ingest_gateway.storing import storing
+from ingest_gateway.switches import require_files_on
 from ingest_gateway.taking import take
 from ingest_gateway.upload_fields import read_fields
 from pipeline_runtime import metrics
@@ -69,7 +71,8 @@ router = APIRouter(tags=["imports"])
 @router.post(
     PATH, status_code=202, summary="Import a file", openapi_extra=_FORM,
     responses=documented(
-        FOREIGN_ORIGIN, MALFORMED_FORM, UPLOAD_STALLED, NOT_MULTIPART, MISSING_FILE, TOO_MANY_FILES,
+        FOREIGN_ORIGIN, SOURCE_SWITCHED_OFF,
+        MALFORMED_FORM, UPLOAD_STALLED, NOT_MULTIPART, MISSING_FILE, TOO_MANY_FILES,
         INVALID_FILENAME, INVALID_FIELD, STORAGE_UNAVAILABLE, refused_files=True,
     ),
 )  # fmt: skip
@@ -79,6 +82,7 @@ async def import_file(request: Request, response: Response, caller: CallerParam,
     The same bytes are the same call: a second upload joins the first, or is a duplicate of it.
     """
     try:
+        await require_files_on(deps.web, caller.user)
         upload, admitted = await _import(request, caller, deps)
     except (ItemProblem, ProblemError) as problem:
         metrics.UPLOADS.labels(problem.code).inc()

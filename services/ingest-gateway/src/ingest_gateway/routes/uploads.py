@@ -21,6 +21,7 @@ from ingest_gateway.problems import (
     NOT_FOUND,
     NOT_OFFSET_STREAM,
     PIECE_TOO_LARGE,
+    SOURCE_SWITCHED_OFF,
     STORAGE_UNAVAILABLE,
     TOO_MANY_UPLOADS,
     TUS_VERSION,
@@ -52,6 +53,7 @@ from ingest_gateway.resumable.protocol import (
 )
 from ingest_gateway.schemas import Failure
 from ingest_gateway.schemas.uploads import Hashes, KnownFile, KnownFiles, Upload
+from ingest_gateway.switches import require_files_on
 from ingest_gateway.taking import drain, too_large
 from ingest_gateway.upload_fields import read_fields
 from pipeline_runtime import metrics
@@ -110,7 +112,8 @@ async def describe_uploads(deps: DepsParam) -> Response:
             "headers": {"Location": {"schema": {"type": "string"}}, **_OFFSET, **_EXPIRES},
         },
         **documented(
-            FOREIGN_ORIGIN, TUS_VERSION, UPLOAD_STALLED, PIECE_TOO_LARGE, MISSING_LENGTH, INVALID_FILENAME,
+            FOREIGN_ORIGIN, SOURCE_SWITCHED_OFF,
+            TUS_VERSION, UPLOAD_STALLED, PIECE_TOO_LARGE, MISSING_LENGTH, INVALID_FILENAME,
             INVALID_FIELD, TOO_MANY_UPLOADS, STORAGE_UNAVAILABLE, refused_files=True,
         ),
     },
@@ -124,6 +127,7 @@ async def begin_upload(
     The answer's `Location` is where its bytes go, by PATCH; the first may come with this request.
     """
     async with _refusals(request):
+        await require_files_on(deps.web, caller.user)
         upload = await _begin(caller.user, deps, length, metadata)
         headers = {"Location": f"{PATH}/{upload.id}", "Upload-Expires": http_date(upload.expires_at)}
         if is_stream(request):

@@ -184,11 +184,13 @@ class Items(BaseModel):
 
 
 class Import(Job):
-    """An import of a file or of links. `filename` and `size` are those of an upload.
+    """An import of a file or of links. `filename` and `size` are those of an upload; `upload_id` is that of a
+    resumable one, whose bytes are looked at before there is a call.
 
     `links` are those that were given. `item` is the call, where the import has found exactly one.
     """
 
+    upload_id: UUID | None
     filename: str | None
     size: int | None
     links: list[str]

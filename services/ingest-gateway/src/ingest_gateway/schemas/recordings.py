@@ -103,4 +103,5 @@ class Transcript(BaseModel):
     recording_start_time: datetime
     duration: float | None
     segments: list[TranscriptSegment] | None
+    gaps: list[Gap]
     text: str
