@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from callvault.control import status
-from callvault.environment import service_environment
+from callvault.environment import GATEWAY, service_environment
 from callvault.errors import CallvaultError
 from callvault.finding import Service, is_connector, source_of
 from callvault.home import Home
@@ -44,8 +44,13 @@ class Sandbox:
         self.process = ServiceProcess(home, service, environment=self._own_environment)
 
     def environment_of(self, service: str, port: int) -> dict[str, str]:
-        """A service's environment; a connector's leads to the sandbox, as far as that plays its source."""
+        """A service's environment; a connector's leads to the sandbox, as far as that plays its source.
+
+        Nobody real has an account beside a sandbox: whoever opens the page may make one, unless SIGNUP says no.
+        """
         environment = service_environment(self._home, service, port)
+        if service == GATEWAY:
+            return {"SIGNUP": "open"} | environment
         return environment | self._settings_for(service) if is_connector(service) else environment
 
     def _own_environment(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from callvault.demonstration import Demonstration
+from callvault.environment import gateway_url
 from callvault.errors import CallvaultError
 from callvault.home import Home
 from callvault.hosting import beside_stack, hearing, is_running, until_ready
@@ -61,7 +62,8 @@ async def _run_with_own_stack(home: Home, narrator: Narrator) -> bool:
         async def tell() -> None:
             starting.close()
             await story.tell()
-            narrator.say("\nCtrl-C stops it." if serve else "\nStopping.")
+            page = f"\nThe Import Hub, where you make an account of your own: {gateway_url(home)}/import"
+            narrator.say(f"{page}\nCtrl-C stops it." if serve else "\nStopping.")
 
         return await beside_stack(home, tell, serve=serve, with_sandbox=sandbox_is_here())
 
