@@ -54,7 +54,8 @@ async def kafka():
         await asyncio.sleep(3600)
 
 def make():
-    app = make_app(lifespan, {"database": check(database), "kafka": check(kafka)})
+    app = make_app(lifespan, {"database": check(database), "kafka": check(kafka)},
+                   {"engine": lambda: "its model ends soon", "storage": lambda: None})
     app.routes.append(Route("/slow", slow))
     return app
 
@@ -119,7 +120,8 @@ async def test_a_service_tells_how_it_is_and_drains_when_it_is_told_to_stop() ->
         ready = await client.get("/readyz")
         assert ready.status_code == 503
         problems = {"database": "ConnectionError", "kafka": "no answer in time"}
-        assert ready.json() == {"ready": False, "problems": problems}
+        notices = {"engine": "its model ends soon"}
+        assert ready.json() == {"ready": False, "problems": problems, "notices": notices}
 
         for path in ("/metrics", "/metrics/"):
             metrics = await client.get(path)

@@ -68,7 +68,7 @@ def write(form: Form, samples: Samples, folder: Path) -> Path:
     target = folder / form.file
     with av.open(str(target), "w", format=form.muxer, options=form.container) as out:
         sound = _track(out, form)
-        picture = out.add_stream(form.picture, rate=5) if form.picture else None
+        picture: Any = out.add_stream(form.picture, rate=5) if form.picture else None
         if picture is not None:
             picture.width, picture.height, picture.pix_fmt = 64, 64, "yuv420p"
             _show(out, picture, len(samples) / RATE)

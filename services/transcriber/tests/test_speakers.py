@@ -84,7 +84,7 @@ def test_clips_are_of_those_who_speak_most_alone_and_long_enough(load: Load) -> 
     for one, seconds in zip(found, (9.5, 6.0), strict=True):
         kind, _, data = one.clip.partition(";base64,")
         assert kind == "data:audio/mpeg"
-        with av.open(io.BytesIO(base64.b64decode(data))) as container:
+        with av.open(io.BytesIO(base64.b64decode(data)), "r") as container:
             assert container.duration is not None
             length = container.duration / av.time_base
         assert length == pytest.approx(seconds, abs=0.2)
