@@ -151,6 +151,8 @@ class Asker:
         place = Place(self._deps.storage, task.owner_user_id, ticket.item_id)
         max_bytes = problem.max_bytes or self._deps.engine.caps.max_bytes
         pieces = await make_smaller(place, audio, part.piece, seconds, max_bytes, folder)
+        if not pieces:
+            raise problem
         log.info("part.cut", pieces=len(pieces), seconds=round(seconds))
         return pieces
 
