@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from tests.support.eventually import eventually
 from tests.support.fixtures import stack_on
-from tests.support.gateway import MEGABYTE, GatewayProcess, gateway_process, make_token
+from tests.support.gateway import MEGABYTE, GatewayProcess, gateway_of, gateway_process, make_token
 from tests.support.servers import Servers
 from tests.support.stack import Person, Stack
 from tests.support.wire import wire_to
@@ -95,7 +95,7 @@ async def test_an_upload_outlives_killed_gateways_while_it_comes_in_and_while_it
             await stack.owner.fetchval("SELECT state FROM incoming_uploads WHERE id = $1", name) == "checking"
         )
 
-        async with gateway_process(stack, tmp_path) as third, await third.client_of(person) as client:
+        async with gateway_of(stack, tmp_path) as third, await third.client_of(person) as client:
             told = await decided(client, f"/api/uploads/{name}", within=30)  # once the dead one's lease is over
     assert told["outcome"] == "found"
     row = await stack.owner.fetchrow("SELECT * FROM uploads WHERE id = $1", name)

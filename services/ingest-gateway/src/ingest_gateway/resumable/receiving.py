@@ -36,6 +36,8 @@ class PartialFile:
         # Fewer bytes than the row says: another machine's disk. What is beyond was never told to the client.
         self.size = min(received, os.fstat(self._file).st_size)
         os.ftruncate(self._file, self.size)
+        if self.size == 0:
+            _sync_folder(path.parent)  # its name outlives a power cut, too
         self.is_known = False  # whether the beginning was looked at
         self._one_at_a_time = Lock()
 
@@ -60,6 +62,14 @@ class PartialFile:
         """Once, after all else."""
         with self._one_at_a_time:
             os.close(self._file)
+
+
+def _sync_folder(folder: Path) -> None:
+    place = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(place)
+    finally:
+        os.close(place)
 
 
 async def receive(request: Request, hold: Hold, file: PartialFile) -> None:
