@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Page, expect
 from tests.browser.hub import Hub, Person
 from tests.browser.rows import Past
+from tests.support.eventually import eventually
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
@@ -39,9 +40,15 @@ async def test_calls_are_listed_found_and_filtered(person: Person, hub: Hub) -> 
 
 async def test_transcripts_are_searched_too(person: Person, hub: Hub) -> None:
     await Past(hub.live, person.caller.id).calls(2)
+
+    async def can_be_searched() -> bool:
+        found = (await person.caller.http.get("/api/recordings", params={"q": "audio"})).json()
+        return len(found["recordings"]) == 2
+
+    await eventually(can_be_searched, within=60, every=0.2)
     page = await person.open("/calls?q=audio")
     found = page.get_by_role("list", name="Calls").get_by_role("listitem")
-    await expect(found).to_have_count(2, timeout=40_000)
+    await expect(found).to_have_count(2)
     await expect(found.first.locator("mark")).to_have_text("audio")
 
 

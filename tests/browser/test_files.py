@@ -16,7 +16,7 @@ from tests.support.live import SPEECH
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
-SLOW = 150_000  # bytes a second
+SLOW = 400_000  # bytes a second
 
 
 async def give(page: Page, *files: Path) -> None:
@@ -24,7 +24,7 @@ async def give(page: Page, *files: Path) -> None:
     await page.locator("input[type=file]").set_input_files(files)
 
 
-def copies(folder: Path, count: int, *, size: int = 600_000) -> list[Path]:
+def copies(folder: Path, count: int, *, size: int = 4_000_000) -> list[Path]:
     """Recordings of some size that nobody has seen before: sound, then silence of another length each."""
     made = []
     sound = (SPEECH / "budget.mp3").read_bytes()
@@ -143,7 +143,7 @@ async def test_of_a_video_only_the_sound_is_transcribed_and_it_says_so(person: P
 
 async def test_three_are_sent_at_a_time(person: Person, tmp_path: Path) -> None:
     page = await person.open()
-    async with slow_line(page, 60_000):
+    async with slow_line(page, 100_000):
         await give(page, *copies(tmp_path, 5))
         rows = page.get_by_role("list", name="Files on their way").get_by_role("listitem")
         await expect(rows.filter(has_text="Uploading")).to_have_count(3)

@@ -1,4 +1,4 @@
-import type { Import } from '@/api/imports';
+import type { Import, Item } from '@/api/imports';
 import { duration, wait } from '@/lib/durations';
 import { counted } from '@/lib/numbers';
 import { isWaiting, type Activity } from './activity';
@@ -34,26 +34,33 @@ function underWay(job: Job, activity: Activity | undefined, now: number): Import
   return { ...state, ...doing(activity, job) };
 }
 
+const DOING: Record<Activity['doing'], Pick<ImportState, 'sentence' | 'progress'>> = {
+  reading: { sentence: 'Reading the sound…', progress: null },
+  transcribing: { sentence: 'Transcribing…', progress: null },
+  waiting: { sentence: 'Waiting to be transcribed', progress: null },
+  publishing: { sentence: 'Putting it into your library…', progress: 1 },
+};
+
 function doing(activity: Activity | undefined, job: Job): Pick<ImportState, 'sentence' | 'progress'> {
-  const { seconds_done: done, seconds_total: total } = activity ?? {};
-  if (activity?.doing === 'transcribing' && total) {
-    return { sentence: `Transcribing ${duration(done ?? 0)} of ${duration(total)}`, progress: (done ?? 0) / total };
-  }
-  if (activity?.doing === 'transcribing') return { sentence: 'Transcribing…', progress: null };
-  if (activity?.doing === 'publishing') return { sentence: 'Putting it into your library…', progress: 1 };
-  if (activity?.doing === 'reading') return { sentence: 'Reading the sound…', progress: null };
-  return { sentence: job.found === 0 ? 'Reading the link…' : 'Waiting to be transcribed', progress: null };
+  if (!activity) return job.found === 0 ? { sentence: 'Reading the link…', progress: null } : DOING.waiting;
+  const { seconds_done: done, seconds_total: total } = activity;
+  if (activity.doing !== 'transcribing' || !total) return DOING[activity.doing];
+  return { sentence: `Transcribing ${duration(done ?? 0)} of ${duration(total)}`, progress: (done ?? 0) / total };
 }
 
 function over(job: Job, { item }: Import): ImportState {
-  const state = { recordingId: item?.recording_id ?? null, retryId: null };
-  if (job.found > 1) return { ...state, ...summary(job) };
-  if (job.imported > 0) return { ...state, sentence: 'In your library', tone: 'success' };
-  if (job.duplicates > 0) return { ...state, sentence: 'Already in your library', tone: 'success' };
-  if (job.status === 'cancelled' || item?.code === 'cancelled') return { ...state, sentence: 'Cancelled', tone: 'normal' };
-  if (job.found === 0 && !job.message) return { ...state, sentence: 'Nothing new', tone: 'normal' };
-  const sentence = item?.message ?? job.message ?? 'It could not be imported.';
-  return { ...state, sentence, tone: 'danger', retryId: item?.status === 'failed' && item.retryable ? item.id : null };
+  const said = job.found > 1 ? summary(job) : outcome(job, item);
+  const canRetry = job.found === 1 && item?.status === 'failed' && item.retryable;
+  return { ...said, recordingId: item?.recording_id ?? null, retryId: canRetry ? item.id : null };
+}
+
+function outcome(job: Job, item: Item | null): Pick<ImportState, 'sentence' | 'tone'> {
+  if (job.imported > 0) return { sentence: 'In your library', tone: 'success' };
+  if (job.duplicates > 0) return { sentence: 'Already in your library', tone: 'success' };
+  if (job.status === 'cancelled' || item?.code === 'cancelled') return { sentence: 'Cancelled', tone: 'normal' };
+  const why = item?.message ?? job.message;
+  if (job.found === 0 && !why) return { sentence: 'Nothing new', tone: 'normal' };
+  return { sentence: why ?? 'It could not be imported.', tone: 'danger' };
 }
 
 function summary(job: Job): Pick<ImportState, 'sentence' | 'tone'> {

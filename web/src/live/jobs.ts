@@ -24,31 +24,20 @@ export function withJob(jobs: Jobs, job: Job): Jobs {
   return known && known.version >= job.version ? jobs : { ...jobs, [job.id]: job };
 }
 
-/** A job as the stream tells it, with what was known of it besides. */
-export function jobOf(news: JobNews, known: Job | undefined): Job {
-  return {
-    id: news.job_id,
-    source_app: news.source_app,
-    account_id: news.account_id ?? known?.account_id ?? null,
-    trigger: news.trigger as Job['trigger'],
-    title: news.title ?? known?.title ?? null,
-    status: news.status,
-    found: news.found,
-    imported: news.imported,
-    duplicates: news.duplicates,
-    failed: news.failed,
-    skipped: news.skipped,
-    open: news.open,
-    seen: news.seen ?? known?.seen ?? 0,
-    code: news.code ?? null,
-    message: news.message ?? null,
-    version: news.version,
-    created_at: news.created_at ?? known?.created_at ?? new Date().toISOString(),
-    started_at: known?.started_at ?? null,
-    ended_at: news.ended_at ?? null,
-    cancel_requested_at: known?.cancel_requested_at ?? null,
-  };
+/** A job as the stream tells it, with what was known of it besides: what news leaves out has not changed. */
+export function jobOf({ job_id: id, account_id, title, created_at, seen, ...counters }: JobNews, known: Job | undefined): Job {
+  const told = Object.fromEntries(Object.entries({ account_id, title, created_at, seen }).filter(([, value]) => value != null));
+  return { ...(known ?? FRESH), ...counters, ...told, id } as Job;
 }
+
+const FRESH = {
+  account_id: null,
+  title: null,
+  seen: 0,
+  created_at: new Date().toISOString(),
+  started_at: null,
+  cancel_requested_at: null,
+};
 
 /** A job as the gateway answered it, into the cache. */
 export function putJob(client: QueryClient, job: Job): void {
@@ -60,6 +49,5 @@ export function readJobs(client: QueryClient): Jobs {
 }
 
 export async function fetchJob(id: string): Promise<Job> {
-  const { items: _, ...job } = await unwrap(api.GET('/api/jobs/{job_id}', { params: { path: { job_id: id } } }));
-  return job;
+  return unwrap(api.GET('/api/jobs/{job_id}', { params: { path: { job_id: id } } }));
 }

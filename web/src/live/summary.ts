@@ -11,20 +11,20 @@ export interface Summary {
 
 /** Null where nobody needs to hear it: syncs by schedule that found nothing. */
 export function summaryOf(job: Job, name: string): Summary | null {
-  const isByItself = job.trigger === 'schedule' || job.trigger === 'webhook';
-  if (isByItself && job.imported === 0 && job.failed === 0) return null;
-  const details = detailsOf(job);
-  if (job.status === 'cancelled') return { kind: 'info', title: `${name} sync cancelled`, details: [importedOf(job), ...details], failed: job.failed };
-  if (job.status === 'failed' && job.imported === 0 && job.failed === 0) {
+  const hasResult = job.imported > 0 || job.failed > 0;
+  if (isByItself(job) && !hasResult) return null;
+  if (job.status === 'cancelled') {
+    return { kind: 'info', title: `${name} sync cancelled`, details: [importedOf(job), ...detailsOf(job)], failed: job.failed };
+  }
+  if (job.status === 'failed' && !hasResult) {
     return { kind: 'error', title: `${name} sync failed`, details: [job.message ?? 'Try again in some minutes.'], failed: 0 };
   }
-  const isNothing = job.imported === 0 && job.failed === 0 && job.duplicates === 0;
-  return {
-    kind: job.failed > 0 ? 'warning' : 'success',
-    title: `${name} sync complete: ${isNothing ? 'Nothing new' : importedOf(job)}`,
-    details,
-    failed: job.failed,
-  };
+  const result = hasResult || job.duplicates > 0 ? importedOf(job) : 'Nothing new';
+  return { kind: job.failed > 0 ? 'warning' : 'success', title: `${name} sync complete: ${result}`, details: detailsOf(job), failed: job.failed };
+}
+
+function isByItself({ trigger }: Job): boolean {
+  return trigger === 'schedule' || trigger === 'webhook';
 }
 
 function importedOf(job: Job): string {

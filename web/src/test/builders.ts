@@ -43,5 +43,5 @@ export function usage(change: Partial<Usage> = {}): Usage {
 }
 
 export function imported(change: Partial<Import> = {}): Import {
-  return { ...job({ source_app: 'file_upload', account_id: null, trigger: 'upload' }), filename: 'standup.m4a', size: 41_000_000, links: [], item: null, ...change };
+  return { ...job({ source_app: 'file_upload', account_id: null, trigger: 'upload' }), filename: 'standup.m4a', size: 41_000_000, upload_id: null, links: [], item: null, ...change };
 }

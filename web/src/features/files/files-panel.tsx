@@ -62,6 +62,8 @@ function DropZone({ isOff, rules, buttonRef, onChoose, onDropped }: DropZoneProp
   };
   return (
     <div
+      role="group"
+      aria-label="Drop recordings"
       data-testid="drop-zone"
       onDrop={drop}
       onDragOver={(event) => {

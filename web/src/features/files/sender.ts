@@ -21,6 +21,7 @@ export interface Sending {
 
 export type Send = (file: File, upload: Upload, listener: Listener) => Sending;
 
+const GIVEN_UP = 'The upload was given up in the meantime. Start it again.';
 const GONE = new Set([403, 404, 410]);
 const BUSY = new Set([423, 429]);
 
@@ -53,10 +54,10 @@ export const send: Send = (file, upload, listener) => {
 /** Null where nobody answered, or where it is worth another try. */
 function refusalIn(error: Error): string | null {
   const answer = error instanceof DetailedError ? error.originalResponse : null;
-  const status = answer?.getStatus() ?? 0;
+  if (!answer) return null;
+  const status = answer.getStatus();
   if (status === 0 || status >= 500 || BUSY.has(status)) return null;
-  const detail = sentenceIn(answer?.getBody() ?? '');
-  return detail ?? (GONE.has(status) ? 'The upload was given up in the meantime. Start it again.' : 'The file was refused. Try again.');
+  return sentenceIn(answer.getBody()) ?? (GONE.has(status) ? GIVEN_UP : 'The file was refused. Try again.');
 }
 
 function sentenceIn(body: string): string | null {

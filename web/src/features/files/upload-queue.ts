@@ -162,8 +162,10 @@ export class UploadQueue {
     const upload = this.find(id);
     if (!upload?.url || upload.stage !== 'checking') return;
     const told = await this.tools.findTold(upload.url).catch(() => null);
-    if (told?.state === 'done') return this.change(id, { stage: 'taken', jobId: told.job_id });
-    if (told?.state === 'refused') return this.change(id, { stage: 'refused', problem: told.error?.message ?? 'The file was refused.' });
+    if (told && told.state !== 'checking') {
+      this.change(id, ending(told));
+      return this.fill();
+    }
     setTimeout(() => void this.look(id, Math.min(pause * 1.5, LONGEST_LOOK)), pause);
   }
 
@@ -180,6 +182,13 @@ export class UploadQueue {
     if (keep) keepUploads(this.tools.storage, uploads);
     for (const listener of this.listeners) listener();
   }
+}
+
+/** What the gateway found when it looked into the file. */
+function ending({ state, job_id: jobId, error }: UploadTold): Partial<Upload> {
+  if (state === 'done') return { stage: 'taken', jobId };
+  if (state === 'refused') return { stage: 'refused', problem: error?.message ?? 'The file was refused.' };
+  return { stage: 'waiting' }; // bytes are missing after all
 }
 
 function fresh(file: File): Upload {

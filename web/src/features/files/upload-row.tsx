@@ -48,14 +48,20 @@ function Actions({ upload, onChoose }: { upload: Upload; onChoose: () => void })
           Choose
         </Button>
       )}
-      {(stage === 'uploading' || stage === 'waiting') && <Act icon={RiPauseLine} label={`Pause ${name}`} act={() => uploads().pause(id)} />}
-      {stage === 'paused' && <Act icon={RiPlayLine} label={`Resume ${name}`} act={() => uploads().resume(id)} />}
-      {stage === 'failed' && <Act icon={RiRestartLine} label={`Retry ${name}`} act={() => uploads().retry(id)} />}
+      <GoOn upload={upload} />
       {stage !== 'checking' && stage !== 'taken' && (
         <Act icon={RiCloseLine} label={`${isOver(upload) ? 'Dismiss' : 'Cancel'} ${name}`} act={() => uploads().cancel(id)} />
       )}
     </>
   );
+}
+
+/** Pause, resume or retry, whichever there is to do. */
+function GoOn({ upload: { id, name, stage } }: { upload: Upload }) {
+  if (stage === 'uploading' || stage === 'waiting') return <Act icon={RiPauseLine} label={`Pause ${name}`} act={() => uploads().pause(id)} />;
+  if (stage === 'paused') return <Act icon={RiPlayLine} label={`Resume ${name}`} act={() => uploads().resume(id)} />;
+  if (stage === 'failed') return <Act icon={RiRestartLine} label={`Retry ${name}`} act={() => uploads().retry(id)} />;
+  return null;
 }
 
 function Act({ icon: Icon, label, act }: { icon: RemixiconComponentType; label: string; act: () => void }) {

@@ -1,4 +1,5 @@
 import { zodResolver } from '@hookform/resolvers/zod';
+import { useState } from 'react';
 import { useForm } from 'react-hook-form';
 import { z } from 'zod/mini';
 import type { Account, Source } from '@/api/sources';
@@ -28,9 +29,10 @@ interface RangeDialogProps {
 /** Look for all calls of some days, those that were missed or deleted here included. */
 export function RangeDialog({ source, account, onClose }: RangeDialogProps) {
   const sync = useSync(account);
+  const [lastMonth] = useState(() => ({ from: dayOf(Date.now() - 30 * DAY), to: dayOf(Date.now()) }));
   const { register, handleSubmit, formState } = useForm<Range>({
     resolver: zodResolver(rangeSchema),
-    defaultValues: { from: dayOf(Date.now() - 30 * DAY), to: dayOf(Date.now()) },
+    defaultValues: lastMonth,
   });
   const submit = handleSubmit(({ from, to }) =>
     sync.mutateAsync({ from: startOf(from), to: startOf(to, 1) }).then(onClose, () => undefined),

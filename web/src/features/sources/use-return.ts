@@ -12,11 +12,12 @@ export function useReturn(sources: Source[] | undefined): void {
     const refused = query.get('connect_error');
     if (!sources || (!connected && !refused)) return;
     if (connected) announce(`${nameOf(sources, connected)} is connected. The first sync begins.`);
-    if (refused) {
-      const source = sources.find((one) => one.source === query.get('source'));
-      const name = source?.name ?? 'The source';
-      toast.error(`${name} was not connected`, { description: source?.attempt?.message ?? 'Try again from the Import page.' });
-    }
+    else refuse(sources.find((one) => one.source === query.get('source')));
     setQuery({}, { replace: true });
   }, [query, setQuery, sources]);
+}
+
+function refuse(source: Source | undefined): void {
+  const description = source?.attempt?.message ?? 'Try again from the Import page.';
+  toast.error(`${source?.name ?? 'The source'} was not connected`, { description });
 }
