@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from tests.support.servers import connector_role
 from tests.support.stack import Stack
 
 from callvault.home import Home
@@ -19,7 +20,7 @@ from callvault.spawn import created
 from .command import Command
 
 _STEADY = Path(__file__).parent / "steady" / "steady-service" / "src" / "steady_service" / "__main__.py"
-_NAMES = ("fathom-connector", "unheard-connector", "steady-service")
+_NAMES = ("fathom-connector", "sample-connector", "steady-service")
 
 
 @pytest.fixture
@@ -32,7 +33,9 @@ def command(stack: Stack, tmp_path: Path) -> Iterator[Command]:
         package = tmp_path / "services" / name / "src" / name.replace("-", "_")
         package.mkdir(parents=True)
         shutil.copy(_STEADY, package / "__main__.py")
-    given = stack.environment() | {"FATHOM_CLIENT_ID": "the-real-one"}
+    sources = ("fathom", "sample")
+    urls = {f"{one.upper()}_CONNECTOR_DATABASE_URL": stack.url(connector_role(one)) for one in sources}
+    given = stack.environment() | urls | {"FATHOM_CLIENT_ID": "the-real-one"}
     yield (command := Command(tmp_path / "home", tmp_path / "services", given))
     command.run("down")
 
@@ -54,7 +57,7 @@ def test_with_the_sandbox_only_the_connectors_that_it_plays_for_are_led_there(co
     assert fathom["FATHOM_API_URL"] == f"{address}/fathom/external/v1"
     assert (fathom["FATHOM_CLIENT_ID"], fathom["ALLOW_PRIVATE_ADDRESSES"]) == ("sandbox-client", "true")
     assert not any(name.startswith("ZOOM_") for name in fathom)
-    for name in ("unheard-connector", "steady-service"):
+    for name in ("sample-connector", "steady-service"):
         told = environment_of(processes[name])
         assert address not in str(told)
         assert "ALLOW_PRIVATE_ADDRESSES" not in told

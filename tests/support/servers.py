@@ -84,6 +84,11 @@ def servers(folder: Path) -> Iterator[Servers]:
     with Kafka(folder) as broker, Postgres(folder) as database:
         roles = (*ROLE_VARIABLES, *map(connector_role, CONNECTORS))
         urls = {role: database.url_for(role, "callvault") for role in roles}
+        for setting in ("fsync", "full_page_writes"):
+            # A database is made and dropped for each test, and each time all are written out; this server's
+            # machine may crash. What a crash leaves is tried on stacks of their own, whose settings are the product's.
+            database.run_sql(f"ALTER SYSTEM SET {setting} = off")
+        database.run_sql("SELECT pg_reload_conf()")
         asyncio.run(_make_roles(urls))
         yield Servers(broker.bootstrap, urls, database.url_for("postgres", "postgres"))
         database.remove()  # for root it may lie outside of the folder
