@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -97,11 +98,9 @@ class PartAudio:
         if self.small is not None and (max_bytes is None or self.small.stat().st_size <= max_bytes):
             yield self.small
             return
-        file = self.audio.path.with_name(f"part-{self.part.number}.mp3")
-        try:
+        with tempfile.TemporaryDirectory(dir=self.audio.path.parent) as folder:  # the same may be asked twice
+            file = Path(folder) / f"part-{self.part.number}.mp3"
             yield encoding.encode(self.audio, self.part, file, max_bytes=max_bytes)
-        finally:
-            file.unlink(missing_ok=True)
 
 
 class Engine(Protocol):
