@@ -25,6 +25,8 @@ MINE = {
     "import_usage": "owner_user_id = $1",
     "uploads": "owner_user_id = $1",
     "incoming_uploads": "owner_user_id = $1",
+    "vocabularies": "user_id = $1",
+    "source_switches": "user_id = $1",
     "import_sources": "user_id = $1",
     "connect_attempts": "user_id = $1",
     "webhook_held": "account_id IN (SELECT id FROM import_sources WHERE user_id = $1)",
@@ -59,6 +61,8 @@ async def furnished(stack: Stack) -> tuple[Person, UUID]:
         "INSERT INTO incoming_uploads (id, owner_user_id, size, filename, expires_at) "
         "VALUES ($1, $2, 1, 'a.mp3', now())", uuid4(), person.id,
     )  # fmt: skip
+    await stack.owner.execute("INSERT INTO vocabularies (user_id, terms) VALUES ($1, '{Larkfield}')", person.id)
+    await stack.owner.execute("INSERT INTO source_switches VALUES ($1, 'file_upload', true)", person.id)
     await connected(stack, person)
     return person, job
 
