@@ -135,7 +135,8 @@ async def test_pages_of_a_search_hold_each_call_once_in_either_order(gateway: Ga
     await make_searchable(gateway, *calls)
 
     for sort in ("imported", "recorded"):
-        found, query = [], {"q": "something", "source_app": "fathom", "limit": 2, "sort": sort}
+        found: list[str] = []
+        query = {"q": "something", "source_app": "fathom", "limit": "2", "sort": sort}
         page = (await client.get("/api/recordings", params=query)).json()
         assert page["count"] == 6
         while True:
