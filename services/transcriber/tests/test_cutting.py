@@ -93,8 +93,8 @@ def test_where_nobody_takes_a_breath_two_parts_share_a_moment() -> None:
 def test_a_short_recording_is_one_part_without_its_silence() -> None:
     (part,) = cut([(100, 200), (1000, 1100)], 2000, Limits(wanted=1000, longest=2000))
 
-    assert part.spans == ((88, 212), (988, 1112))
-    assert (part.length, part.speech) == (248, 200)
+    assert part.spans == ((76, 224), (976, 1124))
+    assert (part.length, part.speech) == (296, 200)
 
 
 def test_clicks_are_no_speech_and_breaths_do_not_end_it() -> None:

@@ -11,8 +11,8 @@ from itertools import pairwise
 
 from transcriber.voice import SECONDS, Span
 
-PAD = 12  # frames that stay of a long silence on either side: 0.4 s
-LONG = 62  # frames above which a silence is long, and left out: 2 s
+PAD = 24  # frames that stay of a long silence on either side: 0.8 s; with less, Whisper may skip a sentence
+LONG = 94  # frames above which a silence is long, and left out: 3 s
 PAUSE = 10  # frames from which on a silence is one to cut in: 0.3 s
 OVERLAP = 80  # frames that two parts share where there was no silence to cut in: 2.5 s
 _LEAST, _MOST = 0.5, 1.5  # of the wanted length, for the sake of a good silence
