@@ -204,10 +204,13 @@ async def test_what_a_quota_keeps_failed_is_left_alone_for_a_while(bench: Bench)
     assert len(resumption._left) == 3
 
 
-async def test_jobs_that_are_stopped_together_are_locked_in_the_order_of_their_ids(bench: Bench) -> None:
+@pytest.mark.parametrize("order", [1, -1], ids=["as they came", "the other way round"])
+async def test_jobs_that_are_stopped_together_are_locked_in_the_order_of_their_ids(
+    bench: Bench, order: int
+) -> None:
     account = await bench.account(await bench.stack.person(), status="disconnected")
     low, high = sorted([uuid4(), uuid4()])
-    for job, trigger in ((high, "webhook"), (low, "retry")):  # the later in the table is the first by its id
+    for job, trigger in ((low, "webhook"), (high, "retry"))[::order]:  # in the table, and by their time
         await bench.stack.owner.execute(
             "INSERT INTO sync_jobs (id, owner_user_id, source_app, account_id, trigger) "
             "SELECT $1, user_id, source_app, id, $3 FROM import_sources WHERE id = $2", job, account, trigger,
