@@ -18,11 +18,11 @@ import jiwer
 import psutil
 import pytest
 
+from pipeline_contracts import IMPORT_RESULTS, ConnectorRecord
+from pipeline_contracts import decode as decode_message
 from tests.support.desk import Desk, Ticket
 from tests.support.sources import world_at
 from tests.support.talk import Turn, write_talk
-from pipeline_contracts import IMPORT_RESULTS, ConnectorRecord
-from pipeline_contracts import decode as decode_message
 from transcriber.audio import decode
 from transcriber.engines import PartAudio
 from transcriber.engines.local import LocalEngine
@@ -95,6 +95,7 @@ async def result_of(desk: Desk, ticket: Ticket) -> Any:
         assert isinstance(found, ConnectorRecord), found
         if found.external_id == ticket.message.draft.external_id:
             return found
+    raise AssertionError("a topic has no end")
 
 
 async def most_memory(process: subprocess.Popen[bytes]) -> int:
