@@ -116,15 +116,12 @@ async def test_nothing_new_says_so(person: Person) -> None:
     await expect(person.toast("Fathom sync complete: Nothing new")).to_be_visible()
 
 
-async def test_duplicates_and_failures_are_counted_with_a_link_to_what_failed(
-    person: Person, world: World
-) -> None:
-    """What another account has brought already is a duplicate; what cannot be read has failed."""
+async def test_failures_are_counted_with_a_link_to_what_failed(person: Person, world: World) -> None:
     await person.connect("fathom", "tom")
     made = await world.admin("meetings", source="fathom", host="tom", title="Unreadable")
-    ident = str(made["meetings"][0]["id"])
-    await world.fault(on="fathom.transcript", path=ident, answer={"status": 400, "body": {"error": "no"}})
-    await world.fault(on="fathom.meetings", path=ident, answer={"status": 400, "body": {"error": "no"}})
+    refused = {"status": 422, "body": {"error": "no"}}
+    rule = {"on": "fathom.*", "path": str(made["meetings"][0]["id"]), "answer": refused}
+    assert (await world.http.post(f"{world.base}/admin/faults", json=rule)).status_code == 200
     await person.open()
     card = person.card("Fathom")
     await card.get_by_role("button", name="Sync now").click()
@@ -174,12 +171,14 @@ async def test_disconnecting_asks_once_and_keeps_the_calls(person: Person) -> No
     await expect(person.card("Fathom")).to_have_count(1)
 
 
-async def test_an_account_that_was_shut_out_has_the_button_that_mends_it(person: Person, world: World) -> None:
-    await person.connect("zoom", "petra")
-    await world.admin("tokens/revoke", provider="zoom", user="petra")
+async def test_an_account_that_was_shut_out_has_the_button_that_mends_it(person: Person, hub: Hub) -> None:
+    account = await person.connect("zoom", "petra")
+    await hub.live.rows(  # as the connector does it, a minute after the source has refused its token
+        "UPDATE import_sources SET status = 'error', reason = 'reconnect_needed', version = version + 1 "
+        "WHERE id = CAST($1 AS text)::uuid", account["id"],
+    )  # fmt: skip
     page = await person.open()
     card = person.card("Zoom")
-    await card.get_by_role("button", name="Sync now").click()
     await expect(card).to_contain_text("Zoom asks you to sign in again.")
     await expect(card).to_have_attribute("data-status", "error")
     await card.get_by_role("button", name="Reconnect").click()

@@ -1,7 +1,10 @@
-import { useQuery } from '@tanstack/react-query';
+import { useQueries, useQuery } from '@tanstack/react-query';
 import { useRef, type RefObject } from 'react';
-import { sourcesQuery } from '@/api/sources';
+import { importsQuery } from '@/api/imports';
+import { usageQuery } from '@/api/me';
+import { sourcesQuery, type Source } from '@/api/sources';
 import { FailuresPanel } from '@/features/failures/failures-panel';
+import { failuresQuery } from '@/features/failures/queries';
 import { FilesPanel } from '@/features/files/files-panel';
 import { ConnectDialogs } from '@/features/sources/connect-dialogs';
 import { SourcesSection } from '@/features/sources/sources-section';
@@ -16,24 +19,33 @@ export function ImportPage() {
   const files = useRef<HTMLButtonElement>(null);
   const links = useRef<HTMLTextAreaElement>(null);
   const { data: linked = [] } = useQuery({ ...sourcesQuery, select: (all) => all.filter((one) => one.connect.includes('url')) });
+  const isReady = useReady(linked);
   return (
     <ConnectDialogs>
-      <UsageNotice />
-      <SourcesSection
-        onUseFiles={() => files.current?.click()}
-        onUseLinks={() => goTo(links)}
-      />
-      <div className="mt-4 grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
-        <FilesPanel buttonRef={files} />
-        {linked.map((source, at) => (
-          <LinksPanel key={source.source} source={source} fieldRef={at === 0 ? links : null} />
-        ))}
-      </div>
-      <div className="mt-4">
-        <Failed />
-      </div>
+      {isReady && <UsageNotice />}
+      <SourcesSection isReady={isReady} onUseFiles={() => files.current?.click()} onUseLinks={() => goTo(links)} />
+      {isReady && (
+        <div className="mt-4 grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
+          <FilesPanel buttonRef={files} />
+          {linked.map((source, at) => (
+            <LinksPanel key={source.source} source={source} fieldRef={at === 0 ? links : null} />
+          ))}
+          <div className="lg:col-span-2">
+            <Failed />
+          </div>
+        </div>
+      )}
     </ConnectDialogs>
   );
+}
+
+/** Whether all is there that takes room on the page: what came later would push the rest about. */
+function useReady(linked: Source[]): boolean {
+  const links = linked.map((source) => importsQuery(source.source));
+  return useQueries({
+    queries: [sourcesQuery, usageQuery, failuresQuery, importsQuery('file_upload'), ...links],
+    combine: (asked) => asked.every((one) => one.isFetched),
+  });
 }
 
 function Failed() {

@@ -51,8 +51,8 @@ function Frame({ me }: { me: Me }) {
         Skip to the content
       </a>
       <header className="border-b bg-card">
-        <div className="mx-auto flex min-h-14 max-w-7xl flex-wrap items-center gap-x-4 gap-y-1 px-4 py-2 sm:flex-nowrap sm:px-6">
-          <NavLink to="/import" className="flex min-h-8 items-center gap-2 font-semibold">
+        <div className="mx-auto flex min-h-14 max-w-7xl flex-wrap items-center gap-x-2 gap-y-1 px-4 py-2 sm:flex-nowrap sm:gap-x-4 sm:px-6">
+          <NavLink to="/import" className="flex min-h-8 shrink-0 items-center gap-2 font-semibold">
             <img src="/assets/icon.svg" alt="" width="24" height="24" />
             CallVault
           </NavLink>
@@ -96,14 +96,25 @@ function Lost({ connection }: { connection: Connection }) {
   );
 }
 
-/** A link to a part of the page, #failed say, leads there also when the part has come late. */
+/** A link to a part of the page, #failed say, leads there also when the part comes a moment later. */
 function ScrollToHash() {
   const { hash, key } = useLocation();
   useEffect(() => {
-    if (!hash) return;
-    const part = document.getElementById(hash.slice(1));
-    part?.scrollIntoView({ block: 'start' });
-    part?.querySelector<HTMLElement>('[tabindex="-1"]')?.focus({ preventScroll: true });
+    if (!hash || goTo(hash)) return;
+    const late = new MutationObserver(() => goTo(hash) && late.disconnect());
+    late.observe(document.body, { childList: true, subtree: true });
+    const timer = setTimeout(() => late.disconnect(), 5000);
+    return () => {
+      clearTimeout(timer);
+      late.disconnect();
+    };
   }, [hash, key]);
   return null;
+}
+
+function goTo(hash: string): boolean {
+  const part = document.getElementById(hash.slice(1));
+  part?.scrollIntoView({ block: 'start' });
+  part?.querySelector<HTMLElement>('[tabindex="-1"]')?.focus({ preventScroll: true });
+  return part !== null;
 }

@@ -58,7 +58,10 @@ function outcome(job: Job, item: Item | null): Pick<ImportState, 'sentence' | 't
   if (job.imported > 0) return { sentence: 'In your library', tone: 'success' };
   if (job.duplicates > 0) return { sentence: 'Already in your library', tone: 'success' };
   if (job.status === 'cancelled' || item?.code === 'cancelled') return { sentence: 'Cancelled', tone: 'normal' };
-  const why = item?.message ?? job.message;
+  return refusal(job, item?.message ?? job.message);
+}
+
+function refusal(job: Job, why: string | null): Pick<ImportState, 'sentence' | 'tone'> {
   if (job.found === 0 && !why) return { sentence: 'Nothing new', tone: 'normal' };
   return { sentence: why ?? 'It could not be imported.', tone: 'danger' };
 }

@@ -20,6 +20,9 @@ describe('at the end of a sync', () => {
   it('by schedule with nothing new is not worth a word', () => {
     expect(summaryOf(job({ ...ended, trigger: 'schedule' }), 'Zoom')).toBeNull();
   });
+  it('files and links are imported, not synced', () => {
+    expect(summaryOf(job({ ...ended, account_id: null, found: 1, imported: 1 }), 'Files')?.title).toBe('Files import complete: 1 new call imported');
+  });
   it('a listing that failed says why', () => {
     const failed = job({ ...ended, status: 'failed', code: 'source_unavailable', message: 'Zoom does not answer.' });
     expect(summaryOf(failed, 'Zoom')).toMatchObject({ kind: 'error', title: 'Zoom sync failed', details: ['Zoom does not answer.'] });

@@ -13,14 +13,19 @@ export interface Summary {
 export function summaryOf(job: Job, name: string): Summary | null {
   const hasResult = job.imported > 0 || job.failed > 0;
   if (isByItself(job) && !hasResult) return null;
-  if (job.status === 'cancelled') {
-    return { kind: 'info', title: `${name} sync cancelled`, details: [importedOf(job), ...detailsOf(job)], failed: job.failed };
-  }
+  const what = `${name} ${job.account_id ? 'sync' : 'import'}`;
   if (job.status === 'failed' && !hasResult) {
-    return { kind: 'error', title: `${name} sync failed`, details: [job.message ?? 'Try again in some minutes.'], failed: 0 };
+    return { kind: 'error', title: `${what} failed`, details: [job.message ?? 'Try again in some minutes.'], failed: 0 };
   }
-  const result = hasResult || job.duplicates > 0 ? importedOf(job) : 'Nothing new';
-  return { kind: job.failed > 0 ? 'warning' : 'success', title: `${name} sync complete: ${result}`, details: detailsOf(job), failed: job.failed };
+  return { ...ending(job, what), failed: job.failed };
+}
+
+function ending(job: Job, what: string): Omit<Summary, 'failed'> {
+  const details = detailsOf(job);
+  if (job.status === 'cancelled') return { kind: 'info', title: `${what} cancelled`, details: [importedOf(job), ...details] };
+  const isNothing = job.imported + job.failed + job.duplicates === 0;
+  const kind = job.failed > 0 ? 'warning' : 'success';
+  return { kind, title: `${what} complete: ${isNothing ? 'Nothing new' : importedOf(job)}`, details };
 }
 
 function isByItself({ trigger }: Job): boolean {

@@ -1,6 +1,6 @@
 import { RiCloseLine } from '@remixicon/react';
 import { Dialog as Primitive } from 'radix-ui';
-import type { ComponentProps } from 'react';
+import { useState, type ComponentProps } from 'react';
 import { cn } from '@/lib/cn';
 import { Button } from './button';
 
@@ -10,21 +10,25 @@ export const DialogClose = Primitive.Close;
 
 /**
  * With a backdrop of its own: Radix's would write a style into the page, which the security policy refuses.
- * styles.css keeps the page from scrolling instead.
  */
 export function DialogContent({ className, children, ...props }: ComponentProps<typeof Primitive.Content>) {
+  const [opener] = useState(findOpener);
   return (
     <Primitive.Portal>
       <div
         data-slot="dialog-backdrop"
-        className="fixed inset-0 z-40 flex items-end justify-center overflow-y-auto bg-backdrop p-0 sm:items-center sm:p-6"
+        className="fixed inset-0 z-40 flex items-end justify-center overflow-y-auto overscroll-contain bg-backdrop p-0 sm:items-center sm:p-6"
       >
         <Primitive.Content
           data-slot="dialog-content"
           aria-modal="true"
+          onCloseAutoFocus={(event) => {
+            event.preventDefault();
+            opener?.focus();
+          }}
           className={cn(
             'relative w-full max-w-lg animate-appear rounded-t-xl border bg-card p-5 shadow-lg sm:rounded-xl',
-            'max-h-[90dvh] overflow-y-auto',
+            'max-h-[90dvh] overflow-y-auto overscroll-contain',
             className,
           )}
           {...props}
@@ -39,6 +43,13 @@ export function DialogContent({ className, children, ...props }: ComponentProps<
       </div>
     </Primitive.Portal>
   );
+}
+
+/** What gets the focus back: what had it, or whatever opened the menu in which it was. */
+function findOpener(): HTMLElement | null {
+  const active = document.activeElement instanceof HTMLElement ? document.activeElement : null;
+  const menu = active?.closest('[role=menu]');
+  return menu ? document.getElementById(menu.getAttribute('aria-labelledby') ?? '') : active;
 }
 
 export function DialogTitle({ className, ...props }: ComponentProps<typeof Primitive.Title>) {

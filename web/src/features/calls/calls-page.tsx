@@ -1,8 +1,8 @@
 import { RiSearchLine } from '@remixicon/react';
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery, useQuery, type InfiniteData, type UseInfiniteQueryResult } from '@tanstack/react-query';
 import { useEffect, useId, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
-import { sentenceOf } from '@/api/client';
+import { sentenceOf, type Schemas } from '@/api/client';
 import { sourcesQuery } from '@/api/sources';
 import { Button } from '@/components/ui/button';
 import { Input } from '@/components/ui/input';
@@ -21,33 +21,45 @@ export function CallsPage() {
   const [query] = useSearchParams();
   const filter = { q: query.get('q') ?? '', source: query.get('source') ?? '' };
   const found = useInfiniteQuery(callsQuery(filter));
-  const calls = found.data?.pages.flatMap((page) => page.recordings);
-  const total = found.data?.pages[0]?.count;
   return (
     <>
       <div className="mb-4 flex flex-wrap items-end justify-between gap-x-4 gap-y-3">
         <div>
           <h1 className="text-xl font-semibold">Calls</h1>
           <p role="status" className="min-h-5 text-muted-foreground tabular-nums">
-            {total === undefined || total === null ? '' : `${counted(total, 'call')}${filter.q ? ' found' : ''}`}
+            {totalOf(found.data?.pages[0]?.count, filter)}
           </p>
         </div>
         <Filters filter={filter} />
       </div>
-      {found.error && !calls && (
-        <Notice action={<Button onClick={() => void found.refetch()}>Try again</Button>}>{sentenceOf(found.error)}</Notice>
-      )}
-      {found.isPending && <Skeleton className="h-96 rounded-lg" />}
-      {calls?.length === 0 && <Empty filter={filter} />}
-      {calls && calls.length > 0 && (
-        <CallsList
-          calls={calls}
-          hasMore={found.hasNextPage}
-          isStale={found.isPlaceholderData}
-          onMore={() => !found.isFetchingNextPage && void found.fetchNextPage()}
-        />
-      )}
+      <Found found={found} filter={filter} />
     </>
+  );
+}
+
+function totalOf(total: number | null | undefined, filter: Filter): string {
+  return typeof total === 'number' ? `${counted(total, 'call')}${filter.q ? ' found' : ''}` : '';
+}
+
+interface FoundProps {
+  found: UseInfiniteQueryResult<InfiniteData<Schemas['Recordings']>>;
+  filter: Filter;
+}
+
+function Found({ found, filter }: FoundProps) {
+  if (!found.data) {
+    if (!found.error) return <Skeleton className="h-96 rounded-lg" />;
+    return <Notice action={<Button onClick={() => void found.refetch()}>Try again</Button>}>{sentenceOf(found.error)}</Notice>;
+  }
+  const calls = found.data.pages.flatMap((page) => page.recordings);
+  if (calls.length === 0) return <Empty filter={filter} />;
+  return (
+    <CallsList
+      calls={calls}
+      hasMore={found.hasNextPage}
+      isStale={found.isPlaceholderData}
+      onMore={() => !found.isFetchingNextPage && void found.fetchNextPage()}
+    />
   );
 }
 

@@ -1,6 +1,6 @@
 import { RiUpload2Line } from '@remixicon/react';
-import { useQuery } from '@tanstack/react-query';
-import { useId, useRef, useState, type DragEvent, type Ref } from 'react';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useCallback, useId, useRef, useState, type Ref } from 'react';
 import { infoQuery, type Info } from '@/api/info';
 import { importsQuery, type Import } from '@/api/imports';
 import { sourcesQuery } from '@/api/sources';
@@ -8,31 +8,38 @@ import { ImportRow } from '@/components/import-row';
 import { Button } from '@/components/ui/button';
 import { Card, CardHeader, CardTitle } from '@/components/ui/card';
 import { cn } from '@/lib/cn';
-import { droppedFiles } from './dropped';
 import { acceptOf, isVideo, taken, type Rules } from './kinds';
 import type { Upload } from './upload';
 import { factsOf, UploadRow } from './upload-row';
-import { uploads, useUploads } from './use-uploads';
+import type { UploadQueue } from './upload-queue';
+import { useDrop } from './use-drop';
+import { useUploadQueue, useUploads } from './use-uploads';
 
 const SHOWN_AT_FIRST = 8;
 const FILES = 'file_upload';
 
 /** Where recordings are dropped, and a row for each on its way. */
 export function FilesPanel({ buttonRef }: { buttonRef: Ref<HTMLButtonElement> }) {
-  const own = useUploads();
+  const client = useQueryClient();
+  const queue = useUploadQueue();
+  const own = useUploads(queue);
   const { data: imports = [] } = useQuery(importsQuery(FILES));
+  const { data: rules } = useQuery(infoQuery);
+  const { data: isActive } = useQuery({ ...sourcesQuery, select: (all) => all.find((one) => one.source === FILES)?.is_active !== false });
   const input = useRef<HTMLInputElement>(null);
   const title = useId();
-  const { data: isActive } = useQuery({ ...sourcesQuery, select: (all) => all.find((one) => one.source === FILES)?.is_active !== false });
-  const { data: rules } = useQuery(infoQuery);
   const choose = () => input.current?.click();
-  const add = (files: readonly File[]) => rules && uploads().add(files, rules);
+  const add = useCallback(
+    (files: File[]) => void client.ensureQueryData(infoQuery).then((known) => queue.add(files, known)),
+    [client, queue],
+  );
+  const isOver = useDrop(isActive === false, add);
   return (
     <Card aria-labelledby={title} id="files" className="min-w-0">
       <CardHeader>
         <CardTitle id={title}>Files</CardTitle>
       </CardHeader>
-      <DropZone isOff={isActive === false} rules={rules} buttonRef={buttonRef} onChoose={choose} onDropped={add} />
+      <DropZone isOff={isActive === false} isOver={isOver} rules={rules} buttonRef={buttonRef} onChoose={choose} />
       <input
         ref={input} type="file" multiple accept={acceptOf(rules)} hidden aria-label="Choose recordings"
         onChange={(event) => {
@@ -40,37 +47,23 @@ export function FilesPanel({ buttonRef }: { buttonRef: Ref<HTMLButtonElement> })
           event.target.value = '';
         }}
       />
-      <Rows uploads={own} imports={imports} rules={rules} onChoose={choose} />
+      <Rows queue={queue} uploads={own} imports={imports} rules={rules} onChoose={choose} />
     </Card>
   );
 }
 
 interface DropZoneProps {
   isOff: boolean;
+  isOver: boolean;
   rules: Info | undefined;
   buttonRef: Ref<HTMLButtonElement>;
   onChoose: () => void;
-  onDropped: (files: readonly File[]) => void;
 }
 
-function DropZone({ isOff, rules, buttonRef, onChoose, onDropped }: DropZoneProps) {
-  const [isOver, setOver] = useState(false);
-  const drop = (event: DragEvent) => {
-    event.preventDefault();
-    setOver(false);
-    if (!isOff) void droppedFiles(event.dataTransfer).then(onDropped);
-  };
+function DropZone({ isOff, isOver, rules, buttonRef, onChoose }: DropZoneProps) {
   return (
     <div
-      role="group"
-      aria-label="Drop recordings"
       data-testid="drop-zone"
-      onDrop={drop}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(!isOff);
-      }}
-      onDragLeave={() => setOver(false)}
       className={cn('m-4 grid justify-items-center gap-1 rounded-lg border border-dashed border-control px-4 py-6 text-center', isOver && 'border-accent bg-accent-soft')}
     >
       <RiUpload2Line aria-hidden className="size-6 text-muted-foreground" />
@@ -84,13 +77,14 @@ function DropZone({ isOff, rules, buttonRef, onChoose, onDropped }: DropZoneProp
 }
 
 interface RowsProps {
+  queue: UploadQueue;
   uploads: readonly Upload[];
   imports: Import[];
   rules: Rules | undefined;
   onChoose: () => void;
 }
 
-function Rows({ uploads: own, imports, rules, onChoose }: RowsProps) {
+function Rows({ queue, uploads: own, imports, rules, onChoose }: RowsProps) {
   const [isAll, setAll] = useState(false);
   const taken = new Map(imports.map((one) => [one.id, one]));
   const known = new Set(own.map((upload) => upload.jobId));
@@ -101,7 +95,7 @@ function Rows({ uploads: own, imports, rules, onChoose }: RowsProps) {
   const rows = [
     ...own.map((upload) => {
       const told = upload.jobId ? taken.get(upload.jobId) : undefined;
-      return told ? fileRow(told) : <UploadRow key={upload.id} upload={upload} isVideo={isVideo(upload.name, rules)} onChoose={onChoose} />;
+      return told ? fileRow(told) : <UploadRow key={upload.id} queue={queue} upload={upload} isVideo={isVideo(upload.name, rules)} onChoose={onChoose} />;
     }),
     ...imports.filter((one) => !known.has(one.id)).map(fileRow),
   ];

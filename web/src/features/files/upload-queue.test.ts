@@ -51,6 +51,7 @@ beforeEach(() => {
     findTold: async () => told as UploadTold,
     forget: async (url) => void forgotten.push(url),
     storage: localStorage,
+    key: 'uploads of ada',
   };
 });
 

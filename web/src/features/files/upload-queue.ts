@@ -20,6 +20,8 @@ export interface Tools {
   findTold: (url: string) => Promise<UploadTold>;
   forget: (url: string) => Promise<void>;
   storage: Storage;
+  /** Where in the storage. */
+  key: string;
 }
 
 /**
@@ -33,7 +35,7 @@ export class UploadQueue {
   private readonly listeners = new Set<() => void>();
 
   constructor(private readonly tools: Tools) {
-    this.uploads = readUploads(tools.storage);
+    this.uploads = readUploads(tools.storage, tools.key);
     for (const upload of this.uploads) if (upload.stage === 'checking') void this.look(upload.id);
   }
 
@@ -79,6 +81,13 @@ export class UploadQueue {
     this.files.delete(id);
     this.set(this.uploads.filter((one) => one.id !== id));
     this.fill();
+  }
+
+  /** Whoever uploaded has signed out: nothing more is sent in their name. */
+  stop(): void {
+    for (const sending of this.sendings.values()) sending.stop();
+    this.sendings.clear();
+    this.files.clear();
   }
 
   /** The network is back: whoever waited for it goes on at once. */
@@ -179,7 +188,7 @@ export class UploadQueue {
 
   private set(uploads: readonly Upload[], keep = true): void {
     this.uploads = uploads;
-    if (keep) keepUploads(this.tools.storage, uploads);
+    if (keep) keepUploads(this.tools.storage, this.tools.key, uploads);
     for (const listener of this.listeners) listener();
   }
 }

@@ -5,16 +5,17 @@ import { Button } from '@/components/ui/button';
 import { bytes } from '@/lib/numbers';
 import { isOver, type Upload } from './upload';
 import { stateOfUpload } from './upload-state';
-import { uploads } from './use-uploads';
+import type { UploadQueue } from './upload-queue';
 
 interface UploadRowProps {
+  queue: UploadQueue;
   upload: Upload;
   isVideo: boolean;
   onChoose: () => void;
 }
 
 /** A file on its way up. Once the gateway has taken it, its import's row stands here. */
-export function UploadRow({ upload, isVideo, onChoose }: UploadRowProps) {
+export function UploadRow({ queue, upload, isVideo, onChoose }: UploadRowProps) {
   const { sentence, tone, progress } = stateOfUpload(upload);
   return (
     <ProgressRow
@@ -23,7 +24,7 @@ export function UploadRow({ upload, isVideo, onChoose }: UploadRowProps) {
       sentence={sentence}
       tone={tone}
       progress={progress}
-      actions={<Actions upload={upload} onChoose={onChoose} />}
+      actions={<Actions queue={queue} upload={upload} onChoose={onChoose} />}
     />
   );
 }
@@ -32,7 +33,7 @@ export function factsOf(size: number | null, isVideo: boolean): string {
   return [size === null ? null : bytes(size), isVideo ? 'Only the audio is transcribed.' : null].filter(Boolean).join(' · ');
 }
 
-function Actions({ upload, onChoose }: { upload: Upload; onChoose: () => void }) {
+function Actions({ queue, upload, onChoose }: Omit<UploadRowProps, 'isVideo'>) {
   const { id, name, stage } = upload;
   return (
     <>
@@ -48,19 +49,19 @@ function Actions({ upload, onChoose }: { upload: Upload; onChoose: () => void })
           Choose
         </Button>
       )}
-      <GoOn upload={upload} />
+      <GoOn queue={queue} upload={upload} />
       {stage !== 'checking' && stage !== 'taken' && (
-        <Act icon={RiCloseLine} label={`${isOver(upload) ? 'Dismiss' : 'Cancel'} ${name}`} act={() => uploads().cancel(id)} />
+        <Act icon={RiCloseLine} label={`${isOver(upload) ? 'Dismiss' : 'Cancel'} ${name}`} act={() => queue.cancel(id)} />
       )}
     </>
   );
 }
 
 /** Pause, resume or retry, whichever there is to do. */
-function GoOn({ upload: { id, name, stage } }: { upload: Upload }) {
-  if (stage === 'uploading' || stage === 'waiting') return <Act icon={RiPauseLine} label={`Pause ${name}`} act={() => uploads().pause(id)} />;
-  if (stage === 'paused') return <Act icon={RiPlayLine} label={`Resume ${name}`} act={() => uploads().resume(id)} />;
-  if (stage === 'failed') return <Act icon={RiRestartLine} label={`Retry ${name}`} act={() => uploads().retry(id)} />;
+function GoOn({ queue, upload: { id, name, stage } }: { queue: UploadQueue; upload: Upload }) {
+  if (stage === 'uploading' || stage === 'waiting') return <Act icon={RiPauseLine} label={`Pause ${name}`} act={() => queue.pause(id)} />;
+  if (stage === 'paused') return <Act icon={RiPlayLine} label={`Resume ${name}`} act={() => queue.resume(id)} />;
+  if (stage === 'failed') return <Act icon={RiRestartLine} label={`Retry ${name}`} act={() => queue.retry(id)} />;
   return null;
 }
 

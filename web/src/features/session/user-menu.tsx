@@ -22,13 +22,13 @@ export function UserMenu({ me }: { me: Me }) {
     <DropdownMenu>
       <DropdownMenuTrigger asChild>
         <Button variant="ghost" size="small" className="max-w-40 sm:max-w-60" aria-label={`Account: ${me.email}`}>
-          <RiUserLine aria-hidden className="sm:hidden" />
-          <span className="hidden truncate sm:block">{me.email}</span>
+          <RiUserLine aria-hidden className="lg:hidden" />
+          <span className="hidden truncate lg:block">{me.email}</span>
           <RiArrowDownSLine aria-hidden />
         </Button>
       </DropdownMenuTrigger>
       <DropdownMenuContent>
-        <p className="truncate px-2.5 py-1.5 text-muted-foreground sm:hidden">{me.email}</p>
+        <p className="truncate px-2.5 py-1.5 text-muted-foreground lg:hidden">{me.email}</p>
         <DropdownMenuItem onSelect={() => void navigate('/settings')}>
           <RiSettings3Line aria-hidden /> Settings
         </DropdownMenuItem>

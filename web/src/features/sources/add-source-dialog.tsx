@@ -75,16 +75,18 @@ function Offer({ source, onClose }: { source: Source; onClose: () => void }) {
           <p className="font-medium">{source.name}</p>
           <p className="text-muted-foreground">{wayOf(source)}</p>
         </div>
-        {takes.key && (
-          <Button size="small" variant={takes.signIn ? 'ghost' : 'primary'} disabled={!source.is_running} onClick={byKey} aria-label={`Use a key for ${source.name}`}>
-            Use a key
-          </Button>
-        )}
-        {takes.signIn && (
-          <Button size="small" variant="primary" disabled={!source.is_running || connect.isPending} onClick={bySignIn} aria-label={`Connect ${source.name}`}>
-            {connect.isPending ? 'Opening…' : 'Connect'}
-          </Button>
-        )}
+        <div className="ml-auto flex gap-2">
+          {takes.key && (
+            <Button size="small" variant={takes.signIn ? 'ghost' : 'primary'} disabled={!source.is_running} onClick={byKey} aria-label={`Use a key for ${source.name}`}>
+              Use a key
+            </Button>
+          )}
+          {takes.signIn && (
+            <Button size="small" variant="primary" disabled={!source.is_running || connect.isPending} onClick={bySignIn} aria-label={`Connect ${source.name}`}>
+              {connect.isPending ? 'Opening…' : 'Connect'}
+            </Button>
+          )}
+        </div>
       </div>
       {problem && <Notice className="mt-2">{problem}</Notice>}
     </li>

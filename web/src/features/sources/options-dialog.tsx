@@ -22,7 +22,7 @@ export function OptionsDialog({ source, account, onClose }: OptionsDialogProps) 
       <DialogContent>
         <DialogTitle>{source.name} settings</DialogTitle>
         <DialogDescription>{account.email ?? 'This account has no e-mail address.'}</DialogDescription>
-        <ul className="mt-4 grid gap-3">
+        <ul className="mt-4 grid gap-3 empty:hidden">
           {source.options.map((option) => (
             <Option
               key={option.name}

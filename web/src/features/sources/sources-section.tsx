@@ -13,14 +13,19 @@ import { AttemptCard } from './attempt-card';
 import { PanelCard } from './panel-card';
 import { useReturn } from './use-return';
 
-interface SourcesSectionProps {
+interface SourcesSectionProps extends Uses {
+  isReady: boolean;
+}
+
+interface Uses {
   onUseFiles: () => void;
   onUseLinks: () => void;
 }
 
 /** The page's head and the grid of cards. */
-export function SourcesSection({ onUseFiles, onUseLinks }: SourcesSectionProps) {
-  const { data: sources, error, refetch } = useQuery(sourcesQuery);
+export function SourcesSection({ isReady, onUseFiles, onUseLinks }: SourcesSectionProps) {
+  const { data, error, refetch } = useQuery(sourcesQuery);
+  const sources = isReady ? data : undefined;
   const [isAdding, setAdding] = useState(false);
   useReturn(sources);
   return (
@@ -31,8 +36,13 @@ export function SourcesSection({ onUseFiles, onUseLinks }: SourcesSectionProps) 
           <RiAddLine aria-hidden /> Add source
         </Button>
       </div>
-      {error && !sources && (
+      {error && !data && (
         <Notice action={<Button onClick={() => void refetch()}>Try again</Button>}>{sentenceOf(error)}</Notice>
+      )}
+      {sources?.every((source) => source.accounts.length === 0) && (
+        <p className="mb-4 text-muted-foreground">
+          Connect a source once, and your calls arrive here by themselves from then on. Or drop a recording, or paste a link.
+        </p>
       )}
       <ul aria-label="Sources" aria-busy={!sources} className="grid grid-cols-1 gap-4 sm:grid-cols-2 lg:grid-cols-3">
         {sources ? (
@@ -46,7 +56,7 @@ export function SourcesSection({ onUseFiles, onUseLinks }: SourcesSectionProps) 
   );
 }
 
-interface CardsProps extends SourcesSectionProps {
+interface CardsProps extends Uses {
   sources: Source[];
   onAdd: () => void;
 }
