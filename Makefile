@@ -37,9 +37,10 @@ test: setup-dev ## run all tests (ARGS="..." for pytest)
 	@$(if $(ARGS),,$(NPM) test)
 	@$(PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
-test-long: setup-dev ## every case of `connector check` for our connectors, and 500 other orders of events (STORIES=500)
+test-long: setup-dev ## connectors by every case, 500 other orders of events (STORIES=500), three hours of sound (LONG_MINUTES=180)
 	@for source in fathom zoom youtube; do $(BIN)/callvault connector check $$source || exit; done
 	@STORIES=$(or $(STORIES),500) $(PYTHON) -m pytest tests/properties $(ARGS)
+	@LONG_MINUTES=$(or $(LONG_MINUTES),180) $(PYTHON) -m pytest -s tests/long $(ARGS)
 
 check: setup-dev ## lint, formatting, types, import rules, message schemas
 	$(BIN)/ruff check .
