@@ -61,3 +61,9 @@ async def world(hub: Hub) -> AsyncIterator[World]:
         await made.admin("settings", fathom=quick, zoom=quick)
         yield made
         await made.heal()
+
+
+@pytest_asyncio.fixture(loop_scope="session", autouse=True)
+async def _hang_up(hub: Hub) -> AsyncIterator[None]:
+    yield
+    await hub.live.hang_up()

@@ -98,3 +98,22 @@ class Past:
             "INSERT INTO import_usage (owner_user_id, month, used) VALUES ($1, date_trunc('month', now() AT TIME ZONE "
             "'UTC')::date, $2) ON CONFLICT (owner_user_id, month) DO UPDATE SET used = excluded.used", self.user, count,
         )  # fmt: skip
+
+    async def refused(self, source: str) -> None:
+        """A try at connecting that was denied at the source."""
+        await self._run(
+            "INSERT INTO connect_attempts (id, user_id, source_app, method, status, reason, used_at) "
+            "VALUES (gen_random_uuid(), $1, $2, 'oauth2', 'failed', 'access_denied', now())", self.user, source,
+        )  # fmt: skip
+
+    async def gaps(self, call: UUID, *stretches: tuple[int, int]) -> None:
+        """What could not be transcribed of a call: seconds from its start."""
+        sentence = "The transcription engine does not answer."
+        told = [
+            {"start": start, "end": end, "code": "engine_unavailable", "message": sentence, "retryable": True}
+            for start, end in stretches
+        ]
+        await self._run(
+            "UPDATE recordings SET source_metadata = source_metadata || CAST($2 AS jsonb) WHERE id = $1",
+            call, json.dumps({"transcription": {"partial": True, "gaps": told}}),
+        )  # fmt: skip

@@ -15,10 +15,21 @@ from tests.support.eventually import eventually
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
 
+async def found(person: Person, word: str, count: int) -> None:
+    """Return once so many calls are found: they are made searchable a moment after they came in."""
+
+    async def there() -> bool:
+        answer = await person.caller.http.get("/api/recordings", params={"q": word})
+        return len(answer.json()["recordings"]) == count
+
+    await eventually(there, within=60, every=0.2)
+
+
 async def test_calls_are_listed_found_and_filtered(person: Person, hub: Hub) -> None:
     past = Past(hub.live, person.caller.id)
     await past.calls(3, title="Planning")
     await past.calls(2, source="zoom", title="Retrospective")
+    await found(person, "retro", 2)
     page = await person.open("/calls")
     rows = page.get_by_role("list", name="Calls").get_by_role("listitem")
     await expect(rows).to_have_count(5)
@@ -40,16 +51,11 @@ async def test_calls_are_listed_found_and_filtered(person: Person, hub: Hub) -> 
 
 async def test_transcripts_are_searched_too(person: Person, hub: Hub) -> None:
     await Past(hub.live, person.caller.id).calls(2)
-
-    async def can_be_searched() -> bool:
-        found = (await person.caller.http.get("/api/recordings", params={"q": "audio"})).json()
-        return len(found["recordings"]) == 2
-
-    await eventually(can_be_searched, within=60, every=0.2)
+    await found(person, "audio", 2)
     page = await person.open("/calls?q=audio")
-    found = page.get_by_role("list", name="Calls").get_by_role("listitem")
-    await expect(found).to_have_count(2)
-    await expect(found.first.locator("mark")).to_have_text("audio")
+    rows = page.get_by_role("list", name="Calls").get_by_role("listitem")
+    await expect(rows).to_have_count(2)
+    await expect(rows.first.locator("mark")).to_have_text("audio")
 
 
 async def open_call(person: Person, hub: Hub, turns: int = 4, title: str = "Release") -> Page:
@@ -104,3 +110,16 @@ async def test_somebody_elses_call_is_none(person: Person, hub: Hub) -> None:
     call = await Past(hub.live, other.id).calls(1)
     page = await person.open(f"/calls/{call}")
     await expect(page.get_by_role("alert")).to_have_text("There is no such call in your library.")
+
+
+async def test_what_is_missing_in_a_call_is_said_and_asked_for_again(person: Person, hub: Hub) -> None:
+    past = Past(hub.live, person.caller.id)
+    call = await past.calls(1)
+    await past.gaps(call, (720, 960), (1800, 1860))
+    page = await person.open(f"/calls/{call}")
+    await expect(page.get_by_text("Missing 12:00 to 16:00, 30:00 to 31:00.")).to_be_visible()
+    async with page.expect_response(re.compile("/gaps/retry$")) as answer:
+        await page.get_by_role("button", name="Retry 2 gaps").click()
+    problem = await (await answer.value).json()
+    assert problem["code"] == "gaps_gone"  # their sound was never here
+    await expect(person.toast(problem["detail"])).to_be_visible()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, Route, expect
 from tests.browser.accessibility import ALL, COLOURS, overflow, violations
 from tests.browser.hub import Hub, Person
 from tests.browser.rows import Past
+from tests.support.live import SPEECH
+from tests.support.sources import World
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 
@@ -47,7 +51,7 @@ Step = Callable[[Page], Awaitable[object]]
 
 
 async def _look(person: Person, name: str, path: str, ready: str, step: Step | None = None) -> list[str]:
-    """The page at each width, light and dark; what is wrong with it."""
+    """A page, once it is ready and a step was taken on it, at each width, light and dark; what is wrong with it."""
     page = person.page
     await page.set_viewport_size({"width": 1440, "height": 900})
     await page.emulate_media(color_scheme="light", reduced_motion="reduce")
@@ -55,6 +59,12 @@ async def _look(person: Person, name: str, path: str, ready: str, step: Step | N
     await page.locator(ready).first.wait_for()
     if step:
         await step(page)
+    return await _survey(person, name, whole=step in (None, unfold) and not path.startswith("/calls"))
+
+
+async def _survey(person: Person, name: str, *, whole: bool = False) -> list[str]:
+    """The page as it stands, at each width, light and dark."""
+    page = person.page
     wrong: list[str] = []
     for width, height in SIZES.items():
         await page.set_viewport_size({"width": width, "height": height})
@@ -62,7 +72,7 @@ async def _look(person: Person, name: str, path: str, ready: str, step: Step | N
             rules = ALL if scheme == "light" else COLOURS  # the others tell the same in both
             await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             where = f"{name}-{width}-{scheme}"
-            await person.shot(where, whole=step in (None, unfold) and not path.startswith("/calls"))
+            await person.shot(where, whole=whole)
             wrong += [f"{where}: {one}" for one in await violations(page, rules)]
         wrong += [f"{name}-{width}: stands out: {one}" for one in await overflow(page)]
     return wrong
@@ -155,3 +165,60 @@ async def test_signing_in_and_up_is_in_order(hub: Hub, browser: Browser) -> None
     async with hub.stranger(browser) as person:
         assert await _look(person, "sign-in", "/import", "text=Sign in to CallVault") == []
         assert await _look(person, "sign-up", "/sign-in?new", "text=You have an account?") == []
+
+
+async def test_work_under_way_is_in_order(person: Person, hub: Hub, world: World, tmp_path: Path) -> None:
+    """A sync that waits, one that has failed to connect, an upload, a transcription, a link, a message."""
+    await person.connect("fathom", "maya")
+    for n in range(3):
+        await world.admin("meetings", source="fathom", host="maya", title=f"Limited {n}")
+    limited = {"status": 429, "retry_after": {"kind": "seconds", "seconds": 300}}
+    await world.fault(on="fathom.transcript", after=1, answer=limited)
+    await world.fault(on="youtube.*", delay=60)
+    await Past(hub.live, person.caller.id).refused("zoom")
+    page = await person.open()
+    fathom = person.card("Fathom")
+    await fathom.get_by_role("button", name="Sync now").click()
+    await page.locator("input[type=file]").set_input_files([SPEECH / "hiring.wav", SPEECH / "problems.json"])
+    await page.get_by_label("Paste one or more links").fill("https://youtu.be/kQ3vLw8Zx_A")
+    await page.get_by_role("button", name="Import", exact=True).click()
+    await expect(fathom).to_contain_text("Fathom asks us to wait")
+    await expect(person.card("Zoom")).to_contain_text("You did not allow the access")
+    await expect(person.row("hiring.wav").first).to_contain_text("In your library", timeout=60_000)
+    assert await _survey(person, "work", whole=True) == []
+    await fathom.get_by_role("button", name="Cancel Fathom sync").click()
+    await expect(person.toast("Fathom sync cancelled")).to_be_visible()
+    assert await _survey(person, "message") == []
+
+
+async def test_what_is_loading_or_cannot_be_had_is_in_order(person: Person) -> None:
+    page = person.page
+    held = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await held.wait()
+        await route.abort()
+
+    await page.route("**/api/sources", hold)
+    await person.open()
+    await page.locator("ul[aria-label=Sources][aria-busy=true]").wait_for()
+    assert await _survey(person, "loading") == []
+    held.set()
+    await expect(page.get_by_role("alert")).to_contain_text("CallVault cannot be reached.", timeout=60_000)
+    assert await _survey(person, "unreachable") == []
+    await page.unroute("**/api/sources")
+    await page.get_by_role("button", name="Try again").click()
+    await expect(person.card("Files")).to_be_visible()
+    assert [one for one in person.complaints if "ERR_FAILED" not in one] == []
+    person.complaints.clear()
+
+
+async def test_a_call_with_gaps_and_a_month_that_is_used_up_are_in_order(hub: Hub, browser: Browser) -> None:
+    async with hub.person(browser, plan="free") as person:
+        past = Past(hub.live, person.caller.id)
+        call = await past.calls(1, title="With gaps", turns=8)
+        await past.gaps(call, (720, 960), (1800, 1860))
+        await past.account("fathom", "ada@example.com")
+        await past.used(10)
+        assert await _look(person, "call-gaps", f"/calls/{call}", "text=Missing 12:00 to 16:00") == []
+        assert await _look(person, "import-limit", "/import", "section[data-status=limit]") == []

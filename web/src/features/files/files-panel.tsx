@@ -86,18 +86,16 @@ interface RowsProps {
 
 function Rows({ queue, uploads: own, imports, rules, onChoose }: RowsProps) {
   const [isAll, setAll] = useState(false);
-  const taken = new Map(imports.map((one) => [one.id, one]));
-  const known = new Set(own.map((upload) => upload.jobId));
   const fileRow = (told: Import) => {
     const name = told.filename ?? told.title ?? 'Recording';
     return <ImportRow key={told.id} told={told} title={name} facts={factsOf(told.size, isVideo(name, rules))} />;
   };
   const rows = [
     ...own.map((upload) => {
-      const told = upload.jobId ? taken.get(upload.jobId) : undefined;
+      const told = imports.find((one) => isOf(one, upload));
       return told ? fileRow(told) : <UploadRow key={upload.id} queue={queue} upload={upload} isVideo={isVideo(upload.name, rules)} onChoose={onChoose} />;
     }),
-    ...imports.filter((one) => !known.has(one.id)).map(fileRow),
+    ...imports.filter((one) => !own.some((upload) => isOf(one, upload))).map(fileRow),
   ];
   if (rows.length === 0) return null;
   const shown = isAll ? rows : rows.slice(0, Math.max(SHOWN_AT_FIRST, own.length));
@@ -115,4 +113,9 @@ function Rows({ queue, uploads: own, imports, rules, onChoose }: RowsProps) {
       )}
     </>
   );
+}
+
+/** Whether the import is of this upload; the stream may tell of it before the upload is looked at. */
+function isOf(told: Import, upload: Upload): boolean {
+  return told.id === upload.jobId || (told.upload_id !== null && upload.url !== null && upload.url.endsWith(`/${told.upload_id}`));
 }
