@@ -14,11 +14,6 @@ _LENIENT = VadOptions(threshold=0.35, min_speech_duration_ms=250)
 """Lower than the usual 0.5: here a doubt is for the engine to decide."""
 
 
-def has_speech(audio: Audio) -> bool:
-    """True at the first speech. Blocks: some 10 ms for each second that is silent."""
-    return any(seconds > 0 for seconds in _spoken(audio, 0.0, audio.seconds))
-
-
 def speech_seconds(audio: Audio, part: Part) -> float:
     """How many seconds of the part are speech. Blocks: some 10 ms for each second."""
     return sum(_spoken(audio, part.start, part.end))
