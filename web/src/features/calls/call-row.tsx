@@ -3,6 +3,7 @@ import { Link } from 'react-router';
 import type { Schemas } from '@/api/client';
 import { nameOf, sourcesQuery } from '@/api/sources';
 import { SourceIcon } from '@/components/source-icon';
+import { Badge } from '@/components/ui/badge';
 import { duration } from '@/lib/durations';
 import { date, exact } from '@/lib/times';
 import type { Recording } from './queries';
@@ -18,6 +19,7 @@ export function CallRow({ call }: { call: Recording }) {
         <span className="flex flex-wrap items-baseline gap-x-4">
           <span className="block w-full min-w-0 truncate font-medium sm:w-auto sm:flex-1">
             {call.match && call.match.title.length > 0 ? <Parts parts={call.match.title} /> : call.title}
+            {call.is_partial && <Badge tone="warning" className="ml-2 font-normal">Partial</Badge>}
           </span>
           <span className="flex min-w-0 gap-4 text-muted-foreground tabular-nums">
             <span className="w-20 truncate">{nameOf(sources, call.source_app)}</span>

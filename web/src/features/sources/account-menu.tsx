@@ -22,7 +22,7 @@ export function AccountMenu({ source, account }: { source: Source; account: Acco
     <>
       <DropdownMenu>
         <DropdownMenuTrigger asChild>
-          <Button variant="ghost" size="icon" aria-label={`More for ${about}`}>
+          <Button variant="ghost" size="icon" className="-mr-1.5 size-7" aria-label={`More for ${about}`}>
             <RiMoreLine aria-hidden />
           </Button>
         </DropdownMenuTrigger>

@@ -44,7 +44,7 @@ export function CardFrame({ icon, name, subtitle, state, toggle, cancel, facts, 
         )}
       </div>
       <p className="mt-auto truncate text-muted-foreground tabular-nums">{facts}</p>
-      <div className="flex h-9 items-center gap-1">
+      <div className="flex h-9 items-center">
         <p className="min-w-0 flex-1 truncate text-muted-foreground">{times}</p>
         {actions}
       </div>
