@@ -72,7 +72,7 @@ async def test_the_month_and_what_happens_at_its_limit(hub: Hub, browser: Browse
         await past.account("fathom", "ada@example.com")
         await past.failed("file_upload", 1, "quota_exceeded", "This month's imports are used up.")
         await page.reload()
-        await expect(page.get_by_text("10 of 10 imports used this month.")).to_be_visible()
+        await expect(page.get_by_text("10 of 10 imports used this month")).to_be_visible()
         await expect(page.get_by_role("status").filter(has_text="are free again on 1")).to_be_visible()
         await expect(person.card("Fathom")).to_have_attribute("data-status", "limit")
         await expect(

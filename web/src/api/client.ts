@@ -14,7 +14,7 @@ export class ProblemError extends Error {
   }
 }
 
-const UNREACHABLE = 'CallVault cannot be reached. Check your connection; this page goes on by itself.';
+const UNREACHABLE = 'CallVault cannot be reached. Check your connection, then try again.';
 
 export const api = createClient<paths>({
   baseUrl: location.origin,

@@ -3,7 +3,6 @@ import { isUsedUp, usageQuery, type Usage } from '@/api/me';
 import { Progress } from '@/components/ui/progress';
 import { cn } from '@/lib/cn';
 import { count, counted } from '@/lib/numbers';
-import { utcDay } from '@/lib/times';
 
 /** How much of the month's imports is used, for the page's head. */
 export function UsageMeter() {
@@ -28,8 +27,7 @@ export function UsageNotice() {
   if (!usage?.message) return null;
   return (
     <p role="status" className="mb-4 rounded-lg border bg-card px-4 py-3">
-      <strong className="font-semibold">{sentenceFor(usage)}.</strong> {usage.message}{' '}
-      {isUsedUp(usage) && <>The count begins anew on {utcDay(usage.resets_at)}.</>}
+      {!isUsedUp(usage) && <strong className="font-semibold">{sentenceFor(usage)}.</strong>} {usage.message}
     </p>
   );
 }
