@@ -22,6 +22,7 @@ from fastapi import FastAPI
 
 from ingest_gateway.app import create_app
 from ingest_gateway.settings import GatewaySettings
+from pipeline_runtime.identifiers import uuid7s
 from tests.support.eventually import eventually
 from tests.support.stack import Person, Stack
 
@@ -116,7 +117,7 @@ async def fail_item(stack: Stack, item: UUID, code: str = "engine_unavailable") 
 
 async def add_recording(stack: Stack, person: Person, external_id: str, text: str = "Good morning.") -> UUID:
     """Put a call into the library."""
-    recording = uuid4()
+    (recording,) = uuid7s(1)  # as the recorder's, whose ids rise with time
     await stack.owner.execute(
         "INSERT INTO recordings (id, bank_id, owner_user_id, title, full_transcript, source_app, external_id, "
         "source_metadata, recording_start_time, imported_by_item) "

@@ -6,6 +6,7 @@ import json
 from typing import Any
 from uuid import UUID, uuid4
 
+from pipeline_runtime.identifiers import uuid7s
 from tests.support.database import Connect, Session
 from tests.support.stack import Person, Stack
 
@@ -74,7 +75,7 @@ async def add_recording(stack: Stack, job: UUID, call: str) -> UUID:
             "source_metadata, recording_start_time, imported_by_item) "
             "SELECT $1, $1, owner_user_id, 'A call', 'Words', source_app, $3, "
             "jsonb_build_object('external_id', $3::text), now(), $1 FROM sync_jobs WHERE id = $2 RETURNING id",
-            uuid4(), job, call,
+            uuid7s(1)[0], job, call,
         )  # fmt: skip
     return UUID(str(recording))
 

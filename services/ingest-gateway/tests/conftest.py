@@ -58,10 +58,16 @@ async def second(
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def process(
-    gateway_stack: Stack, tmp_path_factory: pytest.TempPathFactory
+    running_servers: Servers, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[GatewayProcess]:
-    """The same service as a process of its own, on the same stack; takes files of up to 210 MB."""
+    """The same service as a process of its own; takes files of up to 210 MB.
+
+    On a stack of its own: it has another folder, and would look there for the bytes of whatever it checks.
+    """
     limit = str(210 * MEGABYTE)
     folder = tmp_path_factory.mktemp("process")
-    async with gateway_process(gateway_stack, folder, UPLOAD_LIMIT_BYTES=limit) as running:
+    async with (
+        stack_on(running_servers) as stack,
+        gateway_process(stack, folder, UPLOAD_LIMIT_BYTES=limit) as running,
+    ):
         yield running

@@ -24,6 +24,7 @@ from pipeline_contracts import (
     ItemSkipped,
     OAuthOffer,
 )
+from pipeline_runtime.identifiers import uuid7s
 
 from .sources import Source, changes_of, read, source_of
 
@@ -304,7 +305,7 @@ async def add_call(gateway: Gateway, person: Person, source: Source, account: UU
         "INSERT INTO recordings (id, bank_id, owner_user_id, title, full_transcript, source_app, external_id, "
         "source_metadata, recording_start_time, imported_by_item) "
         "VALUES ($1, $2, $3, 'A call', 'Words', $4, $5, jsonb_build_object('external_id', $5::text), now(), $6)",
-        uuid4(), person.bank, person.id, source.name, call, row["item_id"],
+        uuid7s(1)[0], person.bank, person.id, source.name, call, row["item_id"],
     )  # fmt: skip
 
 
