@@ -10,6 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
+
 from tests.browser.hub import Hub, Person, chromium
 from tests.support.live import live_stack
 from tests.support.sources import ADDRESSES, CLIENT, World, sandbox_address
@@ -19,7 +20,7 @@ WORLD = f"page-{uuid4().hex[:8]}"
 UPLOAD_LIMIT = 20_000_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hub(sandbox_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """The stack. Sources lead to a world of the sandbox."""
     base = f"{sandbox_address}/w/{WORLD}"
@@ -35,7 +36,7 @@ def hub(sandbox_address: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield Hub(running, base)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         running = await playwright.chromium.launch(

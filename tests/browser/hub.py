@@ -12,6 +12,7 @@ from uuid import UUID
 
 import httpx
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
+
 from tests.support.eventually import eventually
 from tests.support.live import Caller, Live
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+
 from tests.support.live import Live
 
 FAR = datetime.now(UTC) + timedelta(days=3650)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
+
 from tests.browser.hub import Hub, Person
 from tests.browser.rows import Past
 from tests.support.eventually import eventually

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from playwright.async_api import Browser, expect
+
 from tests.browser.hub import Hub, Person
 from tests.browser.rows import Past
 

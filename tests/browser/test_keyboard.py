@@ -7,6 +7,7 @@ import re
 
 import pytest
 from playwright.async_api import Page, expect
+
 from tests.browser.hub import Hub, Person
 from tests.browser.rows import Past
 from tests.support.sources import World

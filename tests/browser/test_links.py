@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.async_api import expect
+
 from tests.browser.hub import Person
 from tests.support.sources import World
 

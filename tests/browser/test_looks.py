@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
+
 from tests.browser.accessibility import ALL, COLOURS, overflow, violations
 from tests.browser.hub import Hub, Person
 from tests.browser.rows import Past

@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
+
 from tests.browser.hub import Hub, Person
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]

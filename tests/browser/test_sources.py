@@ -11,14 +11,14 @@ from uuid import uuid4
 import pytest
 from nacl.public import PrivateKey
 from playwright.async_api import Locator, Page, expect
-from tests.browser.hub import Hub, Person
-from tests.browser.rows import Past
-from tests.support.eventually import eventually
-from tests.support.sources import World
 
 from pipeline_contracts import ConnectorManifest, Envelope, encode
 from pipeline_runtime.kafka import Publisher
 from pipeline_runtime.settings import KafkaSettings
+from tests.browser.hub import Hub, Person
+from tests.browser.rows import Past
+from tests.support.eventually import eventually
+from tests.support.sources import World
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from playwright.async_api import Request, expect
+
 from tests.browser.hub import Hub, Person
 from tests.support.eventually import eventually
 from tests.support.sources import World
