@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Page, Request, expect
+
 from tests.browser.hub import Hub, Person
 from tests.support.live import SPEECH
 
