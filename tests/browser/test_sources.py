@@ -50,7 +50,7 @@ async def test_a_newcomer_connects_a_source_and_its_calls_arrive_by_themselves(
     await expect(page).to_have_url(re.compile("/import$"))
     assert len(page.context.pages) == 1
     await begin(page, "Fathom")
-    await world.fault(on="fathom.transcript", delay=0.4)
+    await world.fault(on="fathom.transcript", delay=2)
     await allow(page, "tom")
     card = person.card("Fathom")
     await expect(card).to_have_attribute("data-status", "syncing")

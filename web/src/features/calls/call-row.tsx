@@ -1,7 +1,7 @@
-import { useQuery } from '@tanstack/react-query';
+import { memo } from 'react';
 import { Link } from 'react-router';
 import type { Schemas } from '@/api/client';
-import { nameOf, sourcesQuery } from '@/api/sources';
+import type { Source } from '@/api/sources';
 import { SourceIcon } from '@/components/source-icon';
 import { Badge } from '@/components/ui/badge';
 import { duration } from '@/lib/durations';
@@ -9,9 +9,7 @@ import { date, exact } from '@/lib/times';
 import type { Recording } from './queries';
 
 /** A call in the list: its title, where it is from, when, how long; and where the search has found it. */
-export function CallRow({ call }: { call: Recording }) {
-  const { data: sources } = useQuery(sourcesQuery);
-  const source = sources?.find((one) => one.source === call.source_app);
+export const CallRow = memo(function CallRow({ call, source }: { call: Recording; source: Source | undefined }) {
   return (
     <Link to={`/calls/${call.id}`} className="flex h-full items-center gap-3 px-4 -outline-offset-2 transition-colors hover:bg-muted">
       <SourceIcon icon={source?.icon ?? ''} />
@@ -22,20 +20,26 @@ export function CallRow({ call }: { call: Recording }) {
             {call.is_partial && <Badge tone="warning" className="ml-2 font-normal">Partial</Badge>}
           </span>
           <span className="flex min-w-0 gap-4 text-muted-foreground tabular-nums">
-            <span className="w-20 truncate">{nameOf(sources, call.source_app)}</span>
+            <span className="w-20 truncate">{source?.name ?? call.source_app}</span>
             <time className="w-24 whitespace-nowrap" dateTime={call.recording_start_time} title={exact(call.recording_start_time)}>
               {date(call.recording_start_time)}
             </time>
             <span className="w-14 text-right">{call.duration === null ? '' : duration(call.duration)}</span>
           </span>
         </span>
-        {call.match && call.match.transcript.length > 0 && (
-          <span className="block truncate text-muted-foreground">
-            <Parts parts={call.match.transcript} />
-          </span>
-        )}
+        <Found call={call} />
       </span>
     </Link>
+  );
+});
+
+/** Where in the transcript it was found, if there. */
+function Found({ call }: { call: Recording }) {
+  if (!call.match || call.match.transcript.length === 0) return null;
+  return (
+    <span className="block truncate text-muted-foreground">
+      <Parts parts={call.match.transcript} />
+    </span>
   );
 }
 

@@ -1,5 +1,7 @@
+import { useQuery } from '@tanstack/react-query';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { sourcesQuery } from '@/api/sources';
 import { useMediaQuery } from '@/lib/media-query';
 import { cn } from '@/lib/cn';
 import { CallRow } from './call-row';
@@ -17,6 +19,7 @@ interface CallsListProps {
 
 /** Only the rows in sight are in the page, however many calls there are; the next page is asked for in time. */
 export function CallsList({ calls, hasMore, isStale, onMore }: CallsListProps) {
+  const { data: sources = [] } = useQuery(sourcesQuery);
   const list = useRef<HTMLUListElement>(null);
   const height = useMediaQuery('(min-width: 640px)') ? ROW.wide : ROW.narrow;
   const [top, setTop] = useState(0);
@@ -48,7 +51,7 @@ export function CallsList({ calls, hasMore, isStale, onMore }: CallsListProps) {
               className={cn('absolute inset-x-0', row.index > 0 && 'border-t')}
               style={{ top: row.start - top, height: row.size }}
             >
-              <CallRow call={call} />
+              <CallRow call={call} source={sources.find((one) => one.source === call.source_app)} />
             </li>
           )
         );
