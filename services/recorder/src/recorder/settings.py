@@ -13,7 +13,7 @@ class RecorderSettings(ServiceSettings):
     """Batches are capped by records and by bytes: 500 calls would be 15 MB and more in memory."""
 
     recorder_database_url: DatabaseUrl
-    recorder_lanes: int = Field(default=2, ge=1, le=8)
+    recorder_lanes: int = Field(default=4, ge=1, le=8)
     recorder_batch_records: int = Field(default=500, ge=1, le=5000)
     recorder_batch_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
     recorder_reconcile_every: timedelta = timedelta(seconds=5)
