@@ -28,8 +28,9 @@ from pipeline_contracts import RECORDING_CREATED
 from pipeline_runtime.kafka import Publisher, client_options
 
 WAIT_SECONDS = 60
-WARMING = 200
-"""Records sent before those that count: connections, caches and statements are warm then."""
+WARMING = 2_000
+"""Records sent before those that count, at WARMING_RATE: Kafka's Java, caches and statements are warm then, for both."""
+WARMING_RATE = 200
 COMMITS = """
 SELECT imported_by_item AS item, id, pg_xact_commit_timestamp(xmin) AS at FROM recordings
 WHERE imported_by_item = ANY($1::uuid[])
@@ -100,7 +101,7 @@ async def _at_rates(
     rates: Sequence[tuple[int, int]],
 ) -> AsyncIterator[Waits]:
     calls = list(stage.corpus.calls)
-    await _send(publisher, _take(calls, WARMING), 100)
+    await _send(publisher, _take(calls, WARMING), WARMING_RATE)
     await asyncio.sleep(1)
     for rate, seconds in rates:
         yield await _at_rate(database, publisher, listener, _take(calls, rate * seconds), who, rate)

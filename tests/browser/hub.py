@@ -57,6 +57,11 @@ class Person:
         """A message that came up."""
         return self.page.locator("[data-sonner-toast]").filter(has_text=text)
 
+    async def put_away(self, text: str) -> None:
+        """Close a message: it lies over what is below it for as long as the mouse is on it."""
+        await self.toast(text).get_by_role("button", name="Close toast").click()
+        await expect(self.toast(text)).to_have_count(0)
+
     async def connect(self, source: str, user: str) -> dict[str, Any]:
         """Behind the page's back, as far as a test is about something else; the account."""
         return await self.hub.connect(self.caller, source, user)

@@ -58,6 +58,7 @@ async def test_a_cause_is_retried_or_dismissed_together(person: Person, hub: Hub
     async with page.expect_response(re.compile("/api/failures/retry")) as answer:
         await page.get_by_role("button", name="Retry 5 calls").click()
     assert (await answer.value).request.post_data_json["code"] == "engine_unavailable"
+    await person.put_away("Retrying 5 calls")
     await page.get_by_role("button", name="Dismiss 2 calls").click()
     await expect(person.toast("Dismissed 2 calls")).to_be_visible()
     await expect(page.get_by_text("Nobody speaks")).to_have_count(0)

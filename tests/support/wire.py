@@ -17,6 +17,8 @@ class Wire:
         self.is_held = asyncio.Event()  # nothing more passes until it is cut
         self._room = 0
         self._open: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
+        self._is_over = False
         self.lead_to(url)
 
     def lead_to(self, url: str) -> None:
@@ -35,14 +37,27 @@ class Wire:
         self._open.clear()
         self.is_held.clear()
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, both ways."""
+    async def close(self) -> None:
+        """Cut it for good, and return when nothing of it is left."""
+        self._is_over = True
+        self.cut()
+        await asyncio.gather(*self._serving)
+
+    def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, both ways, until an end of it closes."""
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             up, down = await asyncio.open_connection(self._host, self._port)
         except OSError:
             writer.transport.abort()
             return
         self._open |= {writer, down}
+        if self._is_over:
+            self.cut()
         await asyncio.gather(self._pass(reader, down, is_counted=True), self._pass(up, writer))
         self._open -= {writer, down}
 
@@ -69,4 +84,4 @@ async def wire_to(url: str) -> AsyncIterator[Wire]:
     wire.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     async with server:
         yield wire
-        wire.cut()
+        await wire.close()

@@ -69,7 +69,7 @@ function Frame({ me }: { me: Me }) {
         </div>
       </header>
       <Lost connection={connection} />
-      <main id="main" tabIndex={-1} className="mx-auto max-w-7xl px-4 py-6 outline-none sm:px-6">
+      <main id="main" tabIndex={-1} className="mx-auto max-w-7xl px-4 pt-6 pb-28 outline-none sm:px-6">
         <Suspense fallback={<Skeleton className="h-96" />}>
           <Outlet />
         </Suspense>
