@@ -29,7 +29,7 @@ from pipeline_runtime.kafka import Publisher, client_options
 
 WAIT_SECONDS = 60
 WARMING = 2_000
-"""Records sent before those that count, at WARMING_RATE: Kafka's Java, caches and statements are warm then, for both."""
+"""Records sent before those that count, for ten seconds: Kafka's Java, caches, statements are warm then."""
 WARMING_RATE = 200
 COMMITS = """
 SELECT imported_by_item AS item, id, pg_xact_commit_timestamp(xmin) AS at FROM recordings
