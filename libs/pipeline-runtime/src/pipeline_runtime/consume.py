@@ -12,7 +12,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 
 from pipeline_contracts import Message, Topic, Unreadable, decode
 from pipeline_runtime import deadletters
-from pipeline_runtime.kafka import MAX_DEAD_LETTER_BYTES, Publisher
+from pipeline_runtime.kafka import FETCH_WAIT_MS, MAX_DEAD_LETTER_BYTES, Publisher
 from pipeline_runtime.settings import KafkaSettings
 
 HEARTBEAT_MS = 1000
@@ -48,6 +48,7 @@ def subscribe(
         ack_policy=AckPolicy.MANUAL,
         decoder=_as_it_came,
         max_partition_fetch_bytes=MAX_DEAD_LETTER_BYTES,
+        fetch_max_wait_ms=FETCH_WAIT_MS,
         heartbeat_interval_ms=HEARTBEAT_MS,
         max_workers=1,
     )

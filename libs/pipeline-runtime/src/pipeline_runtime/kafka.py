@@ -26,6 +26,10 @@ METADATA_MS = 5_000
 PACK_BYTES = 256 * 1024
 """How much travels in one batch. The client's default of 16 KB costs a request for thirty events."""
 
+FETCH_WAIT_MS = 1_500
+"""How long the broker holds a fetch that finds nothing; a message ends it at once. Three times the default:
+consumers that wait are much of what a stack costs that has nothing to do."""
+
 BEGIN_SECONDS = 3.0
 """How long a message may wait for its topic's metadata or for room in the buffer."""
 

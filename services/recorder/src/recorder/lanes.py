@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 
 from pipeline_contracts import IMPORT_RESULTS
 from pipeline_runtime import metrics
-from pipeline_runtime.kafka import client_options
+from pipeline_runtime.kafka import FETCH_WAIT_MS, client_options
 from recorder.results import read
 from recorder.settings import RecorderSettings
 from recorder.writer import Writer
@@ -148,6 +148,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka carrie
             auto_offset_reset="earliest",
             max_poll_interval_ms=MAX_POLL_MS,
             max_partition_fetch_bytes=1024 * 1024,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
             session_timeout_ms=10_000,
         )
         self._writers = [self._make_writer() for _ in range(self._settings.recorder_lanes)]
