@@ -53,7 +53,7 @@ async def test_tokens_are_made_shown_once_used_and_deleted(person: Person, hub: 
     page = await person.open("/settings")
     await page.get_by_role("button", name="Make token").click()
     await expect(page.get_by_role("alert")).to_contain_text("Give it a name")
-    await page.get_by_label("Name").fill("backup script")
+    await page.get_by_label("Name", exact=True).fill("backup script")
     await page.get_by_role("button", name="Make token").click()
     token = await page.locator("code").inner_text()
     assert token.startswith("cv_")
@@ -84,3 +84,18 @@ async def test_a_chosen_theme_stays_and_is_there_before_the_first_paint(person: 
     assert await page.evaluate("document.documentElement.dataset.theme") == "light"
     await page.get_by_label("The system's choice").check()
     assert await page.evaluate(body) == dark
+
+
+async def test_names_and_terms_are_kept_and_what_is_too_long_is_said(person: Person) -> None:
+    page = await person.open("/settings")
+    field = page.get_by_label("One a line, the most important first")
+    await field.fill("  CallVault \nDr.  Nguyen\n" + "x" * 61)
+    await expect(page.get_by_role("alert")).to_contain_text("is too long. Take 60 characters at most.")
+    await expect(page.get_by_role("button", name="Save")).to_be_disabled()
+    await field.fill("  CallVault \nDr.  Nguyen\ncallvault\n")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("status").filter(has_text="Saved 2 terms")).to_be_visible()
+    answer = await person.caller.http.get("/api/vocabulary")
+    assert answer.json() == {"terms": ["CallVault", "Dr. Nguyen"]}
+    await page.reload()
+    await expect(field).to_have_value("CallVault\nDr. Nguyen")

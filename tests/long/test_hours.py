@@ -126,9 +126,9 @@ async def test_cut_recordings_are_heard_as_well_as_whole_ones(
         f"\n{minutes} minutes, {engine}: word error rate {cut:.2%} in {made['parts']} parts, {uncut:.2%} whole; "
         f"{took:.0f} s, {memory / 1e6:.0f} MB"
     )
-    assert cut <= uncut + 0.01
     assert made["engine"] == engine
     assert "partial" not in made
+    assert cut <= uncut + 0.01
     assert record.duration == pytest.approx(talk[1][-1].end, abs=15)
     off = [nearest(segment.start, talk[1]) for segment in record.segments]
     assert sum(seconds < 3.0 for seconds in off) > 0.95 * len(off)

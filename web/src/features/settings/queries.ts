@@ -25,3 +25,16 @@ export function useDeleteToken() {
     onSettled: () => client.invalidateQueries({ queryKey: tokensQuery.queryKey }),
   });
 }
+
+export const vocabularyQuery = queryOptions({
+  queryKey: ['vocabulary'],
+  queryFn: async (): Promise<string[]> => (await unwrap(api.GET('/api/vocabulary'))).terms,
+});
+
+export function useSaveVocabulary() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (terms: string[]) => unwrap(api.PUT('/api/vocabulary', { body: { terms } })),
+    onSuccess: ({ terms }) => client.setQueryData(vocabularyQuery.queryKey, terms),
+  });
+}

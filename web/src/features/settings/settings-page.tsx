@@ -3,6 +3,7 @@ import { Card, CardHeader, CardTitle } from '@/components/ui/card';
 import { setTheme, useTheme, type Theme } from '@/lib/theme';
 import { useTitle } from '@/lib/title';
 import { TokensCard } from './tokens-card';
+import { VocabularyCard } from './vocabulary-card';
 
 export function SettingsPage() {
   useTitle('Settings');
@@ -10,6 +11,7 @@ export function SettingsPage() {
     <div className="mx-auto grid max-w-2xl gap-4">
       <h1 className="text-xl font-semibold">Settings</h1>
       <ThemeCard />
+      <VocabularyCard />
       <TokensCard />
     </div>
   );
