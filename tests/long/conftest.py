@@ -28,6 +28,7 @@ def make_desk(stack: Stack, tmp_path: Path) -> Callable[..., Desk]:
     """A desk with these settings of the transcriber."""
 
     def make(**environment: str) -> Desk:
-        return Desk(stack, tmp_path / "storage", environment)
+        as_they_are = {"TRANSCRIBER_LEASE_SECONDS": "30"}  # not those of tests in which workers are killed
+        return Desk(stack, tmp_path / "storage", as_they_are | environment)
 
     return make

@@ -72,9 +72,9 @@ class Desk:
         environment = {
             **os.environ,
             **self.stack.environment(),
+            "TRANSCRIBER_LEASE_SECONDS": "3",
             **self.environment,
             "STORAGE_URL": self.folder.as_uri(),
-            "TRANSCRIBER_LEASE_SECONDS": "3",
             **settings,
         }
         with subprocess.Popen([sys.executable, "-m", "transcriber"], env=environment) as running:
