@@ -155,7 +155,7 @@ class _Track:
         self.container, self.stream, self.family = container, _chosen(container), family
         self._watch = watch
         self.promised = self._promised()
-        self.reached = 0.0  # seconds, by the packets' own times
+        self.reached = 0.0  # seconds, by the packets' own times; counted for WebM alone, as it takes its time
 
     def _promised(self) -> float | None:
         """Seconds that the container says there are; None where it only guesses."""
@@ -182,7 +182,7 @@ class _Track:
         try:
             for packet in self.container.demux(*wanted):
                 self._watch.tick()
-                if packet.pts is not None and packet.time_base:
+                if self.family == "webm" and packet.pts is not None and packet.time_base:
                     end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                     self.reached = max(self.reached, end)
                 if packet.stream.index == self.stream.index:
@@ -223,7 +223,8 @@ def _resampled(frames: Iterator[AudioFrame]) -> Iterator[bytes]:
 
 
 def _resampler() -> av.AudioResampler:
-    return av.AudioResampler(format="s16", layout="mono", rate=RATE)
+    """Answers with a second of sound at a time: more, and smaller ones, take longer than the decoding."""
+    return av.AudioResampler(format="s16", layout="mono", rate=RATE, frame_size=RATE)
 
 
 def _form(frame: AudioFrame) -> tuple[str, str, int]:
