@@ -188,3 +188,22 @@ async def test_after_a_lost_lease_the_worker_goes_on(tables: Stack, engine: Asyn
         return f"{current.cancelling()} cancellations pending"
 
     assert await asyncio.create_task(work()) == "0 cancellations pending"
+
+
+async def test_work_that_gives_its_row_up_while_a_renewal_waits_for_it_ends_as_it_should(
+    tables: Stack, engine: AsyncEngine, admin: Session
+) -> None:
+    worker, task = await leased(tables, engine, timedelta(seconds=6))
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'"
+
+    async def renewals_waiting(count: int) -> bool:
+        return bool(await admin.fetchval(waiting, tables.database) == count)
+
+    async with worker.holding(task):
+        async with engine.begin() as connection:
+            await worker.later(task, timedelta(hours=1), within=connection)
+            assert await eventually(lambda: renewals_waiting(1))
+        assert await eventually(lambda: renewals_waiting(0))
+        async with asyncio.timeout(10):  # the keeper has found the row gone, and ends without a word
+            while len(asyncio.all_tasks()) > 1:
+                await asyncio.sleep(0)

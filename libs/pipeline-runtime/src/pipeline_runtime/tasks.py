@@ -138,6 +138,7 @@ class Worker:
         self.lease = lease
         self._engine = engine
         self._id = uuid4()
+        self._gives_up: int | None = None  # the task whose row we are done with, or about to be
         self._claim = text(_CLAIM.format(rule=rule, turn=turn))
         self._renew = text(_RENEW.format(rule=rule))
         self._waiting = text(_WAITING.format(rule=rule))
@@ -147,6 +148,7 @@ class Worker:
         values = {"kind": self.kind, "worker": self._id, "lease": self.lease, "resend": RESEND_AFTER}
         async with self._engine.begin() as connection:
             row = (await connection.execute(self._claim, values)).one_or_none()
+        self._gives_up = None
         if row is None:
             return None
         metrics.TASKS_TAKEN.labels(self.kind).inc()
@@ -154,7 +156,7 @@ class Worker:
 
     async def sent(self, task: Task) -> None:
         """The result is with Kafka. Raises LeaseLost where the row is no longer ours."""
-        await self._change(_SENT, task)
+        await self._give_up(_SENT, task)
 
     async def later(
         self, task: Task, wait: timedelta, *, counted: bool = True, within: AsyncConnection | None = None
@@ -163,11 +165,11 @@ class Worker:
 
         `within` is the transaction that this is a part of, where it is one of another.
         """
-        await self._change(_LATER, task, within, wait=wait, uncounted=0 if counted else 1)
+        await self._give_up(_LATER, task, within, wait=wait, uncounted=0 if counted else 1)
 
     async def done(self, task: Task, *, within: AsyncConnection | None = None) -> None:
         """Remove the row: nothing of it is left to do. Raises LeaseLost where it is no longer ours."""
-        await self._change(_DONE, task, within)
+        await self._give_up(_DONE, task, within)
 
     async def waiting(self) -> int:
         """How many rows could be taken now."""
@@ -189,7 +191,8 @@ class Worker:
             try:
                 await self._renew_until_lost(task)
             finally:
-                if not done:
+                # A renewal may wait for the very transaction in which the body gives the row up.
+                if not done and self._gives_up != task.id:
                     lost = True
                     body.cancel()
 
@@ -226,6 +229,12 @@ class Worker:
                 return
             except Exception as error:
                 log.warning("lease.not_renewed", task=task.id, error=type(error).__name__)
+
+    async def _give_up(
+        self, statement: Any, task: Task, within: AsyncConnection | None = None, **values: Any
+    ) -> None:
+        self._gives_up = task.id
+        await self._change(statement, task, within, **values)
 
     async def _change(
         self, statement: Any, task: Task, within: AsyncConnection | None = None, **values: Any
