@@ -1,24 +1,28 @@
-import type { ComponentProps } from 'react';
+import { useId, type ComponentProps, type ReactNode } from 'react';
 import { cn } from '@/lib/cn';
 
 export function Card({ className, ...props }: ComponentProps<'section'>) {
   return <section data-slot="card" className={cn('rounded-lg border bg-card', className)} {...props} />;
 }
 
-export function CardHeader({ className, ...props }: ComponentProps<'div'>) {
-  return (
-    <div
-      data-slot="card-header"
-      className={cn('flex min-h-12 flex-wrap items-center gap-x-3 gap-y-1 border-b px-4 py-2', className)}
-      {...props}
-    />
-  );
+interface TitledCardProps extends ComponentProps<'section'> {
+  title: string;
+  /** What stands at the other end of the title's line. */
+  action?: ReactNode;
 }
 
-export function CardTitle({ className, children, ...props }: ComponentProps<'h2'>) {
+/** A card that is known by its title, where the focus goes when a link leads here. */
+export function TitledCard({ title, action, children, ...props }: TitledCardProps) {
+  const id = useId();
   return (
-    <h2 data-slot="card-title" className={cn('font-semibold', className)} {...props}>
+    <Card aria-labelledby={id} {...props}>
+      <div className="flex min-h-12 flex-wrap items-center justify-between gap-x-3 gap-y-1 border-b px-4 py-2">
+        <h2 id={id} tabIndex={-1} className="font-semibold">
+          {title}
+        </h2>
+        {action}
+      </div>
       {children}
-    </h2>
+    </Card>
   );
 }

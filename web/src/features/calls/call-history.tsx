@@ -1,4 +1,4 @@
-import { Card, CardHeader, CardTitle } from '@/components/ui/card';
+import { TitledCard } from '@/components/ui/card';
 import { RelativeTime } from '@/components/relative-time';
 import type { Call } from './queries';
 
@@ -17,10 +17,7 @@ const TRIGGERS: Record<string, string> = {
 export function CallHistory({ call }: { call: Call }) {
   if (call.history.length === 0) return null;
   return (
-    <Card aria-labelledby="history" className="mt-4">
-      <CardHeader>
-        <CardTitle id="history">Import history</CardTitle>
-      </CardHeader>
+    <TitledCard title="Import history" className="mt-4">
       <ul className="divide-y">
         {call.history.map((entry) => (
           <li key={entry.item_id} className="flex flex-wrap justify-between gap-x-4 px-4 py-2.5">
@@ -29,7 +26,7 @@ export function CallHistory({ call }: { call: Call }) {
           </li>
         ))}
       </ul>
-    </Card>
+    </TitledCard>
   );
 }
 

@@ -6,7 +6,7 @@ import { ProblemError, sentenceOf } from '@/api/client';
 import { nameOf, sourcesQuery } from '@/api/sources';
 import { CopyButton } from '@/components/copy-button';
 import { Button } from '@/components/ui/button';
-import { Card, CardHeader, CardTitle } from '@/components/ui/card';
+import { TitledCard } from '@/components/ui/card';
 import { Notice } from '@/components/ui/notice';
 import { Skeleton } from '@/components/ui/skeleton';
 import { duration } from '@/lib/durations';
@@ -87,12 +87,9 @@ function CallView({ call, wanted, onRetry }: CallViewProps) {
         </div>
       </div>
       <CallGaps call={call} isRetrying={call.version < wanted} onRetry={onRetry} />
-      <Card aria-labelledby="transcript">
-        <CardHeader>
-          <CardTitle id="transcript">Transcript</CardTitle>
-        </CardHeader>
+      <TitledCard title="Transcript">
         <TranscriptView call={call} />
-      </Card>
+      </TitledCard>
       <CallHistory call={call} />
     </>
   );

@@ -1,7 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
-import { useId } from 'react';
 import { Button } from '@/components/ui/button';
-import { Card, CardHeader, CardTitle } from '@/components/ui/card';
+import { TitledCard } from '@/components/ui/card';
 import { count } from '@/lib/numbers';
 import { FailureGroup } from './failure-group';
 import { causeOf, failuresQuery, useRetryAll, type Group } from './queries';
@@ -14,28 +13,27 @@ interface FailuresPanelProps {
 /** What could not be imported, by cause. Nothing is here while nothing has failed. */
 export function FailuresPanel({ onReconnect }: FailuresPanelProps) {
   const { data: failures } = useQuery(failuresQuery);
-  const title = useId();
   const retryAll = useRetryAll();
   if (!failures || failures.count === 0) return null;
   const retryable = failures.groups.filter((group) => group.remedy === 'retry').reduce((sum, group) => sum + group.count, 0);
   return (
-    <Card aria-labelledby={title} id="failed">
-      <CardHeader>
-        <CardTitle id={title} tabIndex={-1}>
-          Failed imports
-        </CardTitle>
-        {retryable > 0 && (
-          <Button size="small" className="ml-auto" disabled={retryAll.isPending} onClick={() => retryAll.mutate({})}>
+    <TitledCard
+      title="Failed imports"
+      id="failed"
+      action={
+        retryable > 0 && (
+          <Button size="small" disabled={retryAll.isPending} onClick={() => retryAll.mutate({})}>
             Retry all ({count(retryable)})
           </Button>
-        )}
-      </CardHeader>
+        )
+      }
+    >
       <ul aria-label="Causes" className="divide-y">
         {failures.groups.map((group) => (
           <FailureGroup key={keyOf(group)} group={group} onReconnect={onReconnect} />
         ))}
       </ul>
-    </Card>
+    </TitledCard>
   );
 }
 

@@ -1,12 +1,12 @@
 import { RiUpload2Line } from '@remixicon/react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useCallback, useId, useRef, useState, type Ref } from 'react';
+import { useCallback, useRef, useState, type Ref } from 'react';
 import { infoQuery, type Info } from '@/api/info';
 import { importsQuery, type Import } from '@/api/imports';
 import { sourcesQuery } from '@/api/sources';
 import { ImportRow } from '@/components/import-row';
 import { Button } from '@/components/ui/button';
-import { Card, CardHeader, CardTitle } from '@/components/ui/card';
+import { TitledCard } from '@/components/ui/card';
 import { cn } from '@/lib/cn';
 import { acceptOf, isVideo, taken, type Rules } from './kinds';
 import type { Upload } from './upload';
@@ -27,7 +27,6 @@ export function FilesPanel({ buttonRef }: { buttonRef: Ref<HTMLButtonElement> })
   const { data: rules } = useQuery(infoQuery);
   const { data: isActive } = useQuery({ ...sourcesQuery, select: (all) => all.find((one) => one.source === FILES)?.is_active !== false });
   const input = useRef<HTMLInputElement>(null);
-  const title = useId();
   const choose = () => input.current?.click();
   const add = useCallback(
     (files: File[]) => void client.ensureQueryData(infoQuery).then((known) => queue.add(files, known)),
@@ -35,10 +34,7 @@ export function FilesPanel({ buttonRef }: { buttonRef: Ref<HTMLButtonElement> })
   );
   const isOver = useDrop(isActive === false, add);
   return (
-    <Card aria-labelledby={title} id="files" className="min-w-0">
-      <CardHeader>
-        <CardTitle id={title}>Files</CardTitle>
-      </CardHeader>
+    <TitledCard title="Files" id="files" className="min-w-0">
       <DropZone isOff={isActive === false} isOver={isOver} rules={rules} buttonRef={buttonRef} onChoose={choose} />
       <input
         ref={input} type="file" multiple accept={acceptOf(rules)} hidden aria-label="Choose recordings"
@@ -48,7 +44,7 @@ export function FilesPanel({ buttonRef }: { buttonRef: Ref<HTMLButtonElement> })
         }}
       />
       <Rows queue={queue} uploads={own} imports={imports} rules={rules} onChoose={choose} />
-    </Card>
+    </TitledCard>
   );
 }
 

@@ -1,5 +1,4 @@
-import { useId } from 'react';
-import { Card, CardHeader, CardTitle } from '@/components/ui/card';
+import { TitledCard } from '@/components/ui/card';
 import { setTheme, useTheme, type Theme } from '@/lib/theme';
 import { useTitle } from '@/lib/title';
 import { TokensCard } from './tokens-card';
@@ -21,13 +20,9 @@ const THEMES: Record<Theme, string> = { system: "The system's choice", light: 'L
 
 function ThemeCard() {
   const theme = useTheme();
-  const title = useId();
   return (
-    <Card aria-labelledby={title}>
-      <CardHeader>
-        <CardTitle id={title}>Theme</CardTitle>
-      </CardHeader>
-      <fieldset aria-labelledby={title} className="flex flex-wrap gap-x-6 gap-y-2 p-4">
+    <TitledCard title="Theme">
+      <fieldset aria-label="Theme" className="flex flex-wrap gap-x-6 gap-y-2 p-4">
         {(Object.keys(THEMES) as Theme[]).map((one) => (
           <label key={one} className="flex min-h-6 items-center gap-2">
             <input type="radio" name="theme" className="size-4 accent-accent" checked={theme === one} onChange={() => setTheme(one)} />
@@ -35,6 +30,6 @@ function ThemeCard() {
           </label>
         ))}
       </fieldset>
-    </Card>
+    </TitledCard>
   );
 }

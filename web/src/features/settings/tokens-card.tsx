@@ -1,9 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
-import { useId, useState } from 'react';
+import { useState } from 'react';
 import { sentenceOf } from '@/api/client';
 import { RelativeTime } from '@/components/relative-time';
 import { Button } from '@/components/ui/button';
-import { Card, CardHeader, CardTitle } from '@/components/ui/card';
+import { TitledCard } from '@/components/ui/card';
 import { Notice } from '@/components/ui/notice';
 import { Skeleton } from '@/components/ui/skeleton';
 import { date } from '@/lib/times';
@@ -13,12 +13,8 @@ import { tokensQuery, useDeleteToken, type Token } from './queries';
 /** Personal tokens, for programs: made, shown once, deleted. */
 export function TokensCard() {
   const { data: tokens, error } = useQuery(tokensQuery);
-  const title = useId();
   return (
-    <Card aria-labelledby={title}>
-      <CardHeader>
-        <CardTitle id={title}>API tokens</CardTitle>
-      </CardHeader>
+    <TitledCard title="API tokens">
       <p className="px-4 pt-4 text-muted-foreground">For programs that act for you. Send one as “Authorization: Bearer …”.</p>
       <NewTokenForm />
       {error && <Notice className="m-4">{sentenceOf(error)}</Notice>}
@@ -30,7 +26,7 @@ export function TokensCard() {
           ))}
         </ul>
       )}
-    </Card>
+    </TitledCard>
   );
 }
 

@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
-import { useId, useState, type FormEvent } from 'react';
+import { useState, type FormEvent } from 'react';
 import { sentenceOf } from '@/api/client';
 import { Button } from '@/components/ui/button';
-import { Card, CardHeader, CardTitle } from '@/components/ui/card';
+import { TitledCard } from '@/components/ui/card';
 import { Field } from '@/components/ui/field';
 import { Textarea } from '@/components/ui/input';
 import { Notice } from '@/components/ui/notice';
@@ -14,16 +14,12 @@ import { problemOf, termsIn } from './vocabulary';
 /** The names and terms that transcriptions listen for. */
 export function VocabularyCard() {
   const { data: terms, error } = useQuery(vocabularyQuery);
-  const title = useId();
   return (
-    <Card aria-labelledby={title}>
-      <CardHeader>
-        <CardTitle id={title}>Names and terms</CardTitle>
-      </CardHeader>
+    <TitledCard title="Names and terms">
       {error && <Notice className="m-4">{sentenceOf(error)}</Notice>}
       {!terms && !error && <Skeleton className="m-4 h-32" />}
       {terms && <VocabularyForm saved={terms} />}
-    </Card>
+    </TitledCard>
   );
 }
 
@@ -31,15 +27,15 @@ function VocabularyForm({ saved }: { saved: string[] }) {
   const [text, setText] = useState(saved.join('\n'));
   const save = useSaveVocabulary();
   const terms = termsIn(text);
-  const problem = problemOf(terms) ?? (save.error ? sentenceOf(save.error) : undefined);
+  const mistake = problemOf(terms);
   const isChanged = terms.join('\n') !== saved.join('\n');
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (isChanged && !problemOf(terms)) save.mutate(terms, { onSuccess: ({ terms: kept }) => setText(kept.join('\n')) });
+    if (isChanged && !mistake) save.mutate(terms, { onSuccess: ({ terms: kept }) => setText(kept.join('\n')) });
   };
   return (
     <form onSubmit={submit} className="grid gap-3 p-4">
-      <Field label="One a line, the most important first" problem={problem} hint="Recordings are transcribed with these in mind, from the next one on.">
+      <Field label="One a line, the most important first" problem={mistake ?? (save.error ? sentenceOf(save.error) : undefined)} hint="Recordings are transcribed with these in mind, from the next one on.">
         {(props) => (
           <Textarea
             rows={Math.min(12, Math.max(4, text.split('\n').length))} spellCheck={false} value={text} {...props}
@@ -54,7 +50,7 @@ function VocabularyForm({ saved }: { saved: string[] }) {
         <span role="status" className="text-muted-foreground">
           {save.isSuccess && !isChanged && (saved.length > 0 ? `Saved ${counted(saved.length, 'term')}` : 'Saved')}
         </span>
-        <Button type="submit" disabled={!isChanged || save.isPending || problemOf(terms) !== undefined}>
+        <Button type="submit" disabled={!isChanged || save.isPending || mistake !== undefined}>
           Save
         </Button>
       </div>

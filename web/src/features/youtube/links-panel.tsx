@@ -1,11 +1,11 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useId, useState, type FormEvent, type Ref } from 'react';
+import { useState, type FormEvent, type Ref } from 'react';
 import { api, sentenceOf, unwrap } from '@/api/client';
 import { askForImports, importsQuery, type Import } from '@/api/imports';
 import type { Source } from '@/api/sources';
 import { ImportRow } from '@/components/import-row';
 import { Button } from '@/components/ui/button';
-import { Card, CardHeader, CardTitle } from '@/components/ui/card';
+import { TitledCard } from '@/components/ui/card';
 import { Field } from '@/components/ui/field';
 import { Textarea } from '@/components/ui/input';
 import { counted } from '@/lib/numbers';
@@ -17,13 +17,9 @@ const SHOWN = 8;
 
 /** Where a source's links are pasted, and a row for each paste. */
 export function LinksPanel({ source, fieldRef }: { source: Source; fieldRef: Ref<HTMLTextAreaElement> }) {
-  const title = useId();
   const { data: imports = [] } = useQuery(importsQuery(source.source));
   return (
-    <Card aria-labelledby={title} id={source.source} className="min-w-0">
-      <CardHeader>
-        <CardTitle id={title}>{source.name}</CardTitle>
-      </CardHeader>
+    <TitledCard title={source.name} id={source.source} className="min-w-0">
       <LinksForm source={source} fieldRef={fieldRef} />
       {imports.length > 0 && (
         <ul aria-label={`${source.name} links`} className="divide-y border-t">
@@ -32,7 +28,7 @@ export function LinksPanel({ source, fieldRef }: { source: Source; fieldRef: Ref
           ))}
         </ul>
       )}
-    </Card>
+    </TitledCard>
   );
 }
 
