@@ -4,6 +4,6 @@ import signal
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.parallel"]
 
-# A shell starts what it puts in the background deaf to SIGINT, and so would be all that tests start and stop by it.
+# A shell starts what it puts in the background deaf to SIGINT, and so would be all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
