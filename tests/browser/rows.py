@@ -74,22 +74,25 @@ class Past:
         text = "\n\n".join(f"{one['speaker']}: {one['text']}" for one in segments)
         connection = await self.live.owner()
         try:
-            return UUID(str(await self._insert(connection, count, source, title, text, json.dumps(segments))))
+            told = json.dumps(segments)
+            return UUID(
+                str(await self._insert(connection, count, source, title, text, told, max(60, 7 * turns)))
+            )
         finally:
             await connection.close()
 
     async def _insert(
         self, connection: asyncpg.Connection[asyncpg.Record], count: int, source: str, title: str, text: str,
-        segments: str,
+        segments: str, seconds: int,
     ) -> Any:  # fmt: skip
         rows = await connection.fetch(
             "INSERT INTO recordings (id, bank_id, owner_user_id, title, full_transcript, source_app, external_id, "
             "source_metadata, duration, recording_start_time, segments, imported_by_item) "
             "SELECT gen_random_uuid(), b.id, $1, $2 || ' ' || n, $3, $4, $2 || '-' || n, "
-            "jsonb_build_object('external_id', $2 || '-' || n), 60 + n % 5000, now() - n * interval '1 hour', "
+            "jsonb_build_object('external_id', $2 || '-' || n), $7 + n % 5000, now() - n * interval '1 hour', "
             "CAST($5 AS jsonb), gen_random_uuid() FROM generate_series(1, $6) n, banks b WHERE b.personal_of = $1 "
             "RETURNING id, recording_start_time",
-            self.user, title, text, source, segments, count,
+            self.user, title, text, source, segments, count, seconds,
         )  # fmt: skip
         return max(rows, key=lambda row: row["recording_start_time"])["id"]
 

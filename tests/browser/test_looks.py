@@ -218,7 +218,7 @@ async def test_a_call_with_gaps_and_a_month_that_is_used_up_are_in_order(hub: Hu
     async with hub.person(browser, plan="free") as person:
         past = Past(hub.live, person.caller.id)
         call = await past.calls(1, title="With gaps", turns=8)
-        await past.gaps(call, (720, 960), (1800, 1860))
+        await past.gaps(call, (14, 20), (42, 55))
         await past.account("fathom", "ada@example.com")
         await past.used(10)
         assert await _look(person, "call-gaps", f"/calls/{call}", "text=Missing 12:00 to 16:00") == []

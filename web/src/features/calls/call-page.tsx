@@ -71,8 +71,10 @@ function CallView({ call, wanted, onRetry }: CallViewProps) {
       <div className="mb-4 flex flex-wrap items-start justify-between gap-3">
         <div className="min-w-0 flex-1 basis-72">
           <h1 className="text-xl font-semibold break-words">{call.title}</h1>
-          <p className="text-muted-foreground tabular-nums">
-            {[name ?? call.source_app, exact(call.recording_start_time), call.duration === null ? null : duration(call.duration)].filter(Boolean).join(' · ')}
+          <p className="flex flex-wrap gap-x-4 text-muted-foreground tabular-nums">
+            <span>{name ?? call.source_app}</span>
+            <span>{exact(call.recording_start_time)}</span>
+            {call.duration !== null && <span>{duration(call.duration)}</span>}
           </p>
           {call.source_url && (
             <a href={call.source_url} target="_blank" rel="noreferrer noopener" className="mt-1 inline-flex min-h-6 items-center gap-1 text-accent underline underline-offset-4">

@@ -6,6 +6,7 @@ import { SourceIcon } from '@/components/source-icon';
 import { Badge } from '@/components/ui/badge';
 import { duration } from '@/lib/durations';
 import { date, exact } from '@/lib/times';
+import { inSight } from './found';
 import type { Recording } from './queries';
 
 /** A call in the list: its title, where it is from, when, how long; and where the search has found it. */
@@ -38,7 +39,7 @@ function Found({ call }: { call: Recording }) {
   if (!call.match || call.match.transcript.length === 0) return null;
   return (
     <span className="block truncate text-muted-foreground">
-      <Parts parts={call.match.transcript} />
+      <Parts parts={inSight(call.match.transcript)} />
     </span>
   );
 }

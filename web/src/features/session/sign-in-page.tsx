@@ -28,7 +28,7 @@ export function SignInPage() {
       <div className="text-center">
         <img src="/assets/icon.svg" alt="" width="40" height="40" className="mx-auto mb-3" />
         <h1 className="text-xl font-semibold">{isNew ? 'Make an account' : 'Sign in to CallVault'}</h1>
-        <p className="mt-1 text-muted-foreground">All your calls in one library, each with its transcript.</p>
+        <p className="mt-1 text-balance text-muted-foreground">All your calls in one library, each with its transcript.</p>
       </div>
       <SignInForm key={String(isNew)} isNew={isNew} />
       <p className="min-h-5 text-center">{info && <Other isNew={isNew} isOpen={info.signup === 'open'} />}</p>
