@@ -221,5 +221,5 @@ async def test_a_call_with_gaps_and_a_month_that_is_used_up_are_in_order(hub: Hu
         await past.gaps(call, (14, 20), (42, 55))
         await past.account("fathom", "ada@example.com")
         await past.used(10)
-        assert await _look(person, "call-gaps", f"/calls/{call}", "text=Missing 12:00 to 16:00") == []
+        assert await _look(person, "call-gaps", f"/calls/{call}", "text=Missing 0:14 to 0:20") == []
         assert await _look(person, "import-limit", "/import", "section[data-status=limit]") == []
