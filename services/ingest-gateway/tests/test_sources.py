@@ -234,6 +234,32 @@ async def test_an_attempt_that_took_too_long_is_over(gateway: Gateway) -> None:
     assert (attempt["status"], attempt["message"]) == ("expired", "Connecting Zoomer took too long. Try again.")
 
 
+async def test_a_connection_that_comes_about_while_the_card_is_read_is_on_it_before_or_after(
+    gateway: Gateway,
+) -> None:
+    source = await source_of(gateway)
+    client = await browser_of(gateway)
+    connecting = await begin(client, source)
+    user = (await attempt_row(gateway, connecting["attempt_id"]))["user_id"]
+    waiting = "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'connect_attempts'::regclass AND NOT granted"
+
+    async def reader_waits() -> bool:
+        return bool(await gateway.stack.owner.fetchval(waiting))
+
+    async with gateway.stack.owner.transaction():  # as the connector ends the attempt, between two of its reads
+        await gateway.stack.owner.execute("LOCK connect_attempts IN ACCESS EXCLUSIVE MODE")
+        reading = asyncio.create_task(card_of(client, source))
+        await eventually(reader_waits)
+        account = await source.account(Person(user, bank=user, vault=user))
+        await gateway.stack.owner.execute(
+            "UPDATE connect_attempts SET status = 'done', used_at = now(), account_id = $2 WHERE id = $1",
+            UUID(connecting["attempt_id"]), account,
+        )  # fmt: skip
+    card = await reading
+
+    assert card["attempt"] is not None or card["accounts"] != []
+
+
 @pytest.mark.parametrize("state", ["", "x", "é" * 43, "a" * 43, "a" * 5000])
 async def test_states_that_nobody_gave_out_lead_nowhere(gateway: Gateway, state: str) -> None:
     source = await source_of(gateway)

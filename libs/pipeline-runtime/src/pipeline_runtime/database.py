@@ -31,8 +31,15 @@ def make_engine(url: DatabaseUrl, *, app: str, pool_size: int = 10) -> AsyncEngi
 
 
 @asynccontextmanager
-async def speaking_for(engine: AsyncEngine, user: UUID) -> AsyncIterator[AsyncConnection]:
-    """A transaction that sees the rows of one user and no others (row-level security)."""
+async def speaking_for(
+    engine: AsyncEngine, user: UUID, *, at_one_moment: bool = False
+) -> AsyncIterator[AsyncConnection]:
+    """A transaction that sees the rows of one user and no others (row-level security).
+
+    `at_one_moment`: to read by several statements what belongs together; all of them see the same state.
+    """
+    if at_one_moment:
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
     async with engine.begin() as connection:
         await connection.execute(_SPEAK_FOR, {"user": str(user)})
         yield connection

@@ -50,7 +50,7 @@ class Shelf:
 
 
 async def read_shelf(connection: AsyncConnection) -> Shelf:
-    """By the web role, in a transaction that speaks for the user."""
+    """By the web role, in a transaction that speaks for the user and sees one moment."""
     accounts = await queries.list_accounts(connection)
     jobs = await list_latest_syncs(connection, accounts=[row["id"] for row in accounts])
     return Shelf(

@@ -47,7 +47,7 @@ async def get_account(account_id: UUID, caller: CallerParam, deps: DepsParam) ->
     """A connected account's card."""
     async with deps.intake.connect() as connection:
         shared = await list_sources_with_secret(connection)
-    async with speaking_for(deps.web, caller.user) as connection:
+    async with speaking_for(deps.web, caller.user, at_one_moment=True) as connection:
         shelf = await read_shelf(connection)
     row = next((row for row in shelf.accounts if row["id"] == account_id), None)
     if row is None:

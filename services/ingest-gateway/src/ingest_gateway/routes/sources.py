@@ -73,7 +73,7 @@ async def change_source(source: str, change: SourceChange, caller: CallerParam, 
 async def _cards(caller: Caller, deps: Deps) -> list[Source]:
     async with deps.intake.connect() as connection:
         shared = await list_sources_with_secret(connection)
-    async with speaking_for(deps.web, caller.user) as connection:
+    async with speaking_for(deps.web, caller.user, at_one_moment=True) as connection:
         shelf = await read_shelf(connection)
     return Cards(deps.manifests, shared).sources(shelf)
 
