@@ -6,11 +6,11 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
-import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
+from callvault.clients import http_client
 from tests.browser.hub import Hub, Person, chromium
 from tests.support.live import live_stack
 from tests.support.sources import ADDRESSES, CLIENT, World, sandbox_address
@@ -56,7 +56,7 @@ async def person(hub: Hub, browser: Browser) -> AsyncIterator[Person]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def world(hub: Hub) -> AsyncIterator[World]:
     """The providers, as they are at first."""
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with http_client(hub.world, timeout=30) as http:
         made = World(hub.world, http)
         quick = {"limits": False, "webhook_scale": 0.01}
         await made.admin("settings", fathom=quick, zoom=quick)

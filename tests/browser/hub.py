@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, ViewportSize, expect
 
+from callvault.clients import http_client
 from tests.support.eventually import eventually
 from tests.support.live import Caller, Live
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-WIDE = {"width": 1440, "height": 900}
+WIDE: ViewportSize = {"width": 1440, "height": 900}
 
 # The machine may be busy with other tests.
 expect.set_options(timeout=20_000)
@@ -39,6 +39,7 @@ class Person:
     url: str
     hub: Hub
     complaints: list[str] = field(default_factory=list)
+    other: Page | None = None
 
     async def open(self, path: str = "/import") -> Page:
         """Go to a page of ours."""
@@ -66,10 +67,23 @@ class Person:
         """Behind the page's back, as far as a test is about something else; the account."""
         return await self.hub.connect(self.caller, source, user)
 
-    async def shot(self, name: str, *, whole: bool = False) -> None:
-        """A picture for people to look at."""
-        SCREENSHOTS.mkdir(exist_ok=True)
-        await self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole, animations="disabled")
+    async def beside(self) -> Page:
+        """Another tab of the window, the same each time."""
+        if self.other is None:
+            self.other = await self.context.new_page()
+            self.listen(self.other)
+        return self.other
+
+    def listen(self, page: Page) -> None:
+        """Take note of what a tab complains of."""
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda message: _note(self, message))
+
+
+async def shot(page: Page, name: str, *, whole: bool = False) -> None:
+    """A picture for people to look at."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    await page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole, animations="disabled")
 
 
 @dataclass
@@ -98,8 +112,7 @@ class Hub:
         await context.add_cookies(cookies)  # type: ignore[arg-type]
         page = await context.new_page()
         person = Person(caller, context, page, self.live.url, self)
-        page.on("pageerror", lambda error: person.complaints.append(str(error)))
-        page.on("console", lambda message: _note(person, message))
+        person.listen(page)
         yield person
         await context.close()
         assert person.complaints == []
@@ -107,7 +120,7 @@ class Hub:
     @asynccontextmanager
     async def stranger(self, browser: Browser) -> AsyncIterator[Person]:
         """A window of somebody who is not signed in."""
-        async with httpx.AsyncClient(base_url=self.live.url) as http:
+        async with http_client(self.live.url) as http:
             nobody = Caller(UUID(int=0), http)
             async with self.window(browser, nobody) as person:
                 yield person

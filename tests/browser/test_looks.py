@@ -13,7 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.accessibility import ALL, COLOURS, overflow, violations
-from tests.browser.hub import Hub, Person
+from tests.browser.hub import WIDE, Hub, Person, shot
 from tests.browser.rows import Past
 from tests.support.live import SPEECH
 from tests.support.sources import World
@@ -21,7 +21,7 @@ from tests.support.sources import World
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 
 SIZES = {360: 740, 768: 1024, 1440: 900}
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+Scheme = Literal["light", "dark"]
 LONG = "A call with a very long title that goes on and on, about everything and nothing, and then about planning again"
 
 
@@ -53,27 +53,31 @@ Step = Callable[[Page], Awaitable[object]]
 
 async def _look(person: Person, name: str, path: str, ready: str, step: Step | None = None) -> list[str]:
     """A page, once it is ready and a step was taken on it, at each width, light and dark; what is wrong with it."""
-    page = person.page
-    await page.set_viewport_size({"width": 1440, "height": 900})
-    await page.emulate_media(color_scheme="light", reduced_motion="reduce")
-    await person.open(path)
-    await page.locator(ready).first.wait_for()
-    if step:
-        await step(page)
-    return await _survey(person, name, whole=step in (None, unfold) and not path.startswith("/calls"))
+    whole = step in (None, unfold) and not path.startswith("/calls")
+
+    async def see(page: Page, scheme: Scheme) -> list[str]:
+        await page.set_viewport_size(WIDE)
+        await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        await page.goto(person.url + path)
+        await page.locator(ready).first.wait_for()
+        if step:
+            await step(page)
+        return await _survey(page, name, scheme, whole=whole)
+
+    light, dark = await asyncio.gather(see(person.page, "light"), see(await person.beside(), "dark"))
+    return [*light, *dark]
 
 
-async def _survey(person: Person, name: str, *, whole: bool = False) -> list[str]:
-    """The page as it stands, at each width, light and dark."""
-    page = person.page
+async def _survey(page: Page, name: str, *schemes: Scheme, whole: bool = False) -> list[str]:
+    """The page as it stands, at each width, in each scheme."""
     wrong: list[str] = []
     for width, height in SIZES.items():
         await page.set_viewport_size({"width": width, "height": height})
-        for scheme in SCHEMES:
+        for scheme in schemes:
             rules = ALL if scheme == "light" else COLOURS  # the others tell the same in both
             await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             where = f"{name}-{width}-{scheme}"
-            await person.shot(where, whole=whole)
+            await shot(page, where, whole=whole)
             wrong += [f"{where}: {one}" for one in await violations(page, rules)]
         wrong += [f"{name}-{width}: stands out: {one}" for one in await overflow(page)]
     return wrong
@@ -186,10 +190,10 @@ async def test_work_under_way_is_in_order(person: Person, hub: Hub, world: World
     await expect(fathom).to_contain_text("Fathom asks us to wait")
     await expect(person.card("Zoom")).to_contain_text("You did not allow the access")
     await expect(person.row("hiring.wav").first).to_contain_text("In your library", timeout=60_000)
-    assert await _survey(person, "work", whole=True) == []
+    assert await _survey(page, "work", "light", "dark", whole=True) == []
     await fathom.get_by_role("button", name="Cancel Fathom sync").click()
     await expect(person.toast("Fathom sync cancelled")).to_be_visible()
-    assert await _survey(person, "message") == []
+    assert await _survey(page, "message", "light", "dark") == []
 
 
 async def test_what_is_loading_or_cannot_be_had_is_in_order(person: Person) -> None:
@@ -203,10 +207,10 @@ async def test_what_is_loading_or_cannot_be_had_is_in_order(person: Person) -> N
     await page.route("**/api/sources", hold)
     await person.open()
     await page.locator("ul[aria-label=Sources][aria-busy=true]").wait_for()
-    assert await _survey(person, "loading") == []
+    assert await _survey(page, "loading", "light", "dark") == []
     held.set()
     await expect(page.get_by_role("alert")).to_contain_text("CallVault cannot be reached.", timeout=60_000)
-    assert await _survey(person, "unreachable") == []
+    assert await _survey(page, "unreachable", "light", "dark") == []
     await page.unroute("**/api/sources")
     await page.get_by_role("button", name="Try again").click()
     await expect(person.card("Files")).to_be_visible()

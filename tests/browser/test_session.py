@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from uuid import uuid4
 
-import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from callvault.clients import http_client
 from tests.browser.hub import Hub, Person
 
 NOTE_THEME_OF_FIRST_BODY = """
@@ -66,7 +66,7 @@ async def test_tokens_are_made_shown_once_used_and_deleted(person: Person, hub: 
     token = await page.locator("code").inner_text()
     assert token.startswith("cv_")
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=hub.live.url, headers=headers) as program:
+    async with http_client(hub.live.url, headers=headers) as program:
         assert (await program.get("/api/me")).json()["id"] == str(person.caller.id)
         row = page.get_by_role("list", name="Your tokens").get_by_role("listitem")
         await expect(row).to_contain_text("backup script")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 
-import httpx
 import pytest
 
+from callvault.clients import http_client
 from tests.support.live import Live, live_stack
 from tests.support.sources import ADDRESSES, CLIENT, ZOOM_SECRET, World, sandbox_address
 
@@ -34,7 +34,7 @@ def live(sandbox_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture
 async def world(sandbox_address: str) -> AsyncIterator[World]:
     """Where the stack's sources are played: quick, and without limits."""
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with http_client(sandbox_address, timeout=30) as http:
         made = World(f"{sandbox_address}/w/{_WORLD}", http)
         quick = {"limits": False, "webhook_scale": 0.01}
         await made.admin("settings", fathom=quick, zoom=quick)

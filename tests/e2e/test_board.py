@@ -14,6 +14,7 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from callvault.clients import http_client
 from tests.support.board import alert_queries, panel_queries
 from tests.support.eventually import eventually
 from tests.support.live import Caller, Live, live_stack
@@ -57,7 +58,7 @@ async def _hang_up(stack: Live) -> AsyncIterator[None]:
 
 @pytest.fixture
 async def world(sandbox_address: str) -> AsyncIterator[World]:
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with http_client(sandbox_address, timeout=30) as http:
         made = World(f"{sandbox_address}/w/{WORLD}", http)
         await made.admin("settings", fathom={"limits": False, "webhook_scale": 0.01})
         yield made

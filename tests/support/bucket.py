@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from callvault.clients import http_client
 from tests.support.eventually import eventually
 
 NAME = "calls"
@@ -40,7 +41,7 @@ class Bucket:
 
     async def head(self, key: str) -> httpx.Response:
         """What the server says of an object."""
-        async with httpx.AsyncClient(base_url=self.address, headers=_SIGNED, trust_env=False) as client:
+        async with http_client(self.address, headers=_SIGNED) as client:
             return await client.head(f"/{NAME}/{key}")
 
 
@@ -66,7 +67,7 @@ async def bucket(folder: Path) -> AsyncIterator[Bucket]:
 async def _has_bucket(made: Bucket) -> bool:
     headers = _SIGNED | {"Content-Type": "application/xml"}
     where = f"<CreateBucketConfiguration><LocationConstraint>{_REGION}</LocationConstraint></CreateBucketConfiguration>"
-    async with httpx.AsyncClient(base_url=made.address, headers=headers, trust_env=False) as client:
+    async with http_client(made.address, headers=headers) as client:
         try:
             return (await client.put(f"/{NAME}", content=where)).is_success
         except httpx.TransportError:

@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 import httpx
 from fastapi import FastAPI
 
+from callvault.clients import http_client
 from ingest_gateway.app import create_app
 from ingest_gateway.settings import GatewaySettings
 from pipeline_runtime.identifiers import uuid7s
@@ -144,7 +145,7 @@ class GatewayProcess:
     async def client_of(self, person: Person) -> httpx.AsyncClient:
         """A client with a person's API token."""
         token = await make_token(self.stack, person)
-        return httpx.AsyncClient(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        return http_client(self.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
     def stored(self) -> list[Path]:
         """Every file in storage, half-written ones included."""
@@ -190,7 +191,7 @@ async def _ready(running: GatewayProcess) -> None:
             raise RuntimeError(f"the gateway did not start: {running.log.read_text()[-2000:]}")
         return await _is_ready(client)
 
-    async with httpx.AsyncClient(base_url=running.url) as client:
+    async with http_client(running.url) as client:
         await eventually(probe, within=60)
 
 

@@ -19,6 +19,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 
+from callvault.clients import http_client
 from callvault.control import status
 from callvault.embedded.postgres import Postgres
 from callvault.environment import MIGRATION_URL, ROLE_URLS, stack_environment
@@ -112,7 +113,7 @@ class Live:
     async def sign_up(self, plan: str = "unlimited") -> Caller:
         """A new user, by the front door."""
         email, password = f"{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(16)
-        http = httpx.AsyncClient(base_url=self.url, timeout=30, headers={"Origin": self.url})
+        http = http_client(self.url, timeout=30, headers={"Origin": self.url})
         self.callers.append(http)
         answer = await http.post("/api/users", json={"email": email, "password": password})
         assert answer.status_code == 201, answer.text

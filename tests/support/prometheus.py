@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import yaml
 
+from callvault.clients import http_client
 from tests.support.eventually import eventually
 from tests.support.live import COMMAND, Live
 
@@ -128,7 +129,7 @@ def process(folder: Path, live: Live) -> Iterator[tuple[subprocess.Popen[bytes],
 async def prometheus_over(live: Live, folder: Path) -> AsyncIterator[Prometheus]:
     """Prometheus, scraping every service of a stack each second."""
     with process(folder, live) as (child, address):
-        async with httpx.AsyncClient(base_url=address, timeout=30, trust_env=False) as http:
+        async with http_client(address, timeout=30) as http:
 
             async def ready() -> bool:
                 assert child.poll() is None, (folder / "prometheus.log").read_text()

@@ -25,6 +25,7 @@ import pytest
 from cryptography.fernet import Fernet
 from nacl.public import PublicKey, SealedBox
 
+from callvault.clients import http_client
 from pipeline_contracts import (
     CancelRequested,
     ConnectRequested,
@@ -117,7 +118,7 @@ def sandbox_address() -> Iterator[str]:
 @asynccontextmanager
 async def world_at(sandbox_address: str) -> AsyncIterator[World]:
     """A world that nobody else knows, without rate limits."""
-    async with httpx.AsyncClient(timeout=30) as http:
+    async with http_client(sandbox_address, timeout=30) as http:
         made = World(f"{sandbox_address}/w/{uuid4().hex[:12]}", http)
         await made.admin("settings", fathom={"limits": False})
         yield made
@@ -170,13 +171,13 @@ async def ready(running: Process) -> None:
 
     async def probe() -> bool:
         assert running.child.poll() is None, running.said()
-        async with httpx.AsyncClient() as http:
-            try:
-                return (await http.get(f"http://127.0.0.1:{running.port}/readyz")).status_code == 200
-            except httpx.TransportError:
-                return False
+        try:
+            return (await http.get("/readyz")).status_code == 200
+        except httpx.TransportError:
+            return False
 
-    await eventually(probe, within=120)  # other tests may have the machine busy
+    async with http_client(f"http://127.0.0.1:{running.port}") as http:
+        await eventually(probe, within=120)  # other tests may have the machine busy
 
 
 @dataclass

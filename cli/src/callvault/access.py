@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from callvault.clients import http_client
 from callvault.control import status
 from callvault.errors import CallvaultError
 from callvault.home import Home
@@ -56,9 +57,9 @@ async def _local_token(home: Home, url: str) -> str:
 
 
 async def _is_valid(url: str, token: str) -> bool:
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with http_client(url, timeout=10) as client:
         try:
-            answer = await client.get(f"{url}/api/me", headers={"Authorization": f"Bearer {token}"})
+            answer = await client.get("/api/me", headers={"Authorization": f"Bearer {token}"})
         except httpx.TransportError as error:
             raise not_reachable(url) from error
     return answer.status_code != httpx.codes.UNAUTHORIZED

@@ -11,6 +11,7 @@ from httpx_sse import EventSource, ServerSentEvent, SSEError
 from pydantic import BaseModel, ConfigDict
 
 from callvault.access import Access, not_reachable
+from callvault.clients import http_client
 from callvault.errors import CallvaultError
 from callvault.uploading import OnSent, Sending
 from pipeline_contracts import JobStatus
@@ -270,12 +271,9 @@ class Gateway:
 
 @asynccontextmanager
 async def open_gateway(access: Access) -> AsyncIterator[Gateway]:
-    """A client that is closed at the end. Proxies are for addresses elsewhere."""
-    local = httpx.URL(access.url).host in ("127.0.0.1", "localhost", "::1")
+    """A client that is closed at the end."""
     headers = {"Authorization": f"Bearer {access.token}"}
-    async with httpx.AsyncClient(
-        base_url=access.url, headers=headers, timeout=30, trust_env=not local
-    ) as client:
+    async with http_client(access.url, headers=headers, timeout=30) as client:
         yield Gateway(access, client)
 
 

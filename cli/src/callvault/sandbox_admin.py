@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from callvault.clients import http_client
 from callvault.errors import CallvaultError
 
 USER = "maya"
@@ -94,5 +95,5 @@ class SandboxAdmin:
 @asynccontextmanager
 async def open_sandbox(address: str) -> AsyncIterator[SandboxAdmin]:
     """A client that is closed at the end."""
-    async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+    async with http_client(address, timeout=30) as client:
         yield SandboxAdmin(address, client)

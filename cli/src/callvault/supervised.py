@@ -16,7 +16,7 @@ logger = logging.getLogger("callvault")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0  # seconds
 _HOPELESS_PAUSE = 60.0  # where it has never been ready
 _STEADY_SECONDS = 30.0  # having run that long, its next crash is a first one again
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.5
 _FIRST_TRIES, _FIRST_TRIES_SECONDS = 3, 15.0
 
 

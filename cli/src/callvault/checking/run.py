@@ -18,6 +18,7 @@ from callvault.checking.description import LINES, connector_folder, count_lines,
 from callvault.checking.stack import CheckStack, check_stack
 from callvault.checking.stand_in import StandIn, standing_in
 from callvault.checking.visitor import Unmet, Visitor
+from callvault.clients import http_client
 from callvault.errors import CallvaultError
 from callvault.topic_reader import read_topic
 from pipeline_contracts import CONNECTOR_MANIFESTS, ConnectorManifest
@@ -107,9 +108,7 @@ def _trial(
     @asynccontextmanager
     async def visiting() -> AsyncIterator[Visitor]:
         headers = {"Origin": stack.gateway}
-        async with httpx.AsyncClient(
-            base_url=stack.gateway, timeout=30, headers=headers, trust_env=False
-        ) as http:
+        async with http_client(stack.gateway, timeout=30, headers=headers) as http:
             visitor = Visitor(manifest, http, stand_in.account(), stand_in, shared)
             await visitor.sign_up()
             await stack.lift_limit(visitor.account.owner.email)

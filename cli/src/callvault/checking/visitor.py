@@ -15,6 +15,7 @@ import httpx
 from callvault.checking.accounts import Account
 from callvault.checking.signing import Flaw, Signer
 from callvault.checking.stand_in import StandIn
+from callvault.clients import http_client
 from pipeline_contracts import ConnectorManifest
 
 T = TypeVar("T")
@@ -152,7 +153,7 @@ class Visitor:
         scheme = self.manifest.webhook
         assert scheme is not None
         path = f"/webhooks/{self.source}" + (f"/{self.card}" if scheme.per_account else "")
-        async with httpx.AsyncClient(base_url=self.http.base_url, timeout=30, trust_env=False) as http:
+        async with http_client(str(self.http.base_url), timeout=30) as http:
             return await http.post(path, content=raw, headers=headers | {"Content-Type": "application/json"})
 
     def _signer(self) -> Signer:
