@@ -17,7 +17,7 @@ from tests.support.eventually import eventually
 from tests.support.live import Caller, Live
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 WIDE: ViewportSize = {"width": 1440, "height": 900}
 
 # The machine may be busy with other tests.
@@ -83,7 +83,7 @@ class Person:
 async def shot(page: Page, name: str, *, whole: bool = False) -> None:
     """A picture for people to look at."""
     SCREENSHOTS.mkdir(exist_ok=True)
-    await page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole, animations="disabled")
+    await page.screenshot(path=SCREENSHOTS / f"{name}.jpg", type="jpeg", quality=85, full_page=whole, animations="disabled")
 
 
 @dataclass
