@@ -6,7 +6,6 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +15,6 @@ from callvault.clients import http_client
 from tests.support.eventually import eventually
 from tests.support.live import Caller, Live
 
-SCREENSHOTS = Path(__file__).parent / "screenshots"
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 WIDE: ViewportSize = {"width": 1440, "height": 900}
 
@@ -78,12 +76,6 @@ class Person:
         """Take note of what a tab complains of."""
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda message: _note(self, message))
-
-
-async def shot(page: Page, name: str, *, whole: bool = False) -> None:
-    """A picture for people to look at."""
-    SCREENSHOTS.mkdir(exist_ok=True)
-    await page.screenshot(path=SCREENSHOTS / f"{name}.jpg", type="jpeg", quality=85, full_page=whole, animations="disabled")
 
 
 @dataclass

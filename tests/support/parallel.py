@@ -13,8 +13,8 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.support.servers import shared
 
 TOGETHER = (
-    "tests/faults", "tests/e2e", "tests/browser", "cli", "services/ingest-gateway", "services/transcriber",
-    "tests/properties",
+    "tests/faults", "tests/e2e", "tests/browser/imports", "tests/browser/pages", "cli", "services/ingest-gateway",
+    "services/transcriber", "tests/properties",
 )  # fmt: skip
 """Folders whose tests share what is slow to start. They take longest and begin first."""
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import re
 
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.hub import Hub, Person
 from tests.browser.rows import Past
-from tests.support.sources import World
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
@@ -58,18 +56,6 @@ async def test_everything_is_reached_and_left_by_keys(person: Person, hub: Hub) 
     await page.keyboard.press("Enter")
     async with asyncio.timeout(20):
         await chosen.wait()
-
-
-async def test_what_happens_is_said_to_screen_readers(person: Person, world: World) -> None:
-    await person.connect("fathom", "maya")
-    await world.admin("meetings", source="fathom", host="maya", title="Heard")
-    await world.fault(on="fathom.*", delay=0.5)
-    page = await person.open()
-    card = person.card("Fathom")
-    await card.get_by_role("button", name="Sync now").click()
-    await expect(page.locator("[role=status][aria-live=polite]")).to_contain_text(re.compile("Fathom: Syncing"))
-    await expect(person.toast("1 new call imported")).to_be_visible()
-    assert await page.locator("section[aria-live=polite] [data-sonner-toast]").count() == 1
 
 
 async def test_nothing_moves_where_less_motion_is_asked_for(person: Person) -> None:

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
-from typing import Literal
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
-from tests.browser.accessibility import ALL, COLOURS, overflow, violations
-from tests.browser.hub import WIDE, Hub, Person, shot
+from tests.browser.hub import WIDE, Hub, Person
 from tests.browser.rows import Past
-from tests.support.live import SPEECH
-from tests.support.sources import World
+from tests.browser.survey import Scheme, survey
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 
-SIZES = {360: 740, 768: 1024, 1440: 900}
-Scheme = Literal["light", "dark"]
 LONG = "A call with a very long title that goes on and on, about everything and nothing, and then about planning again"
 
 
@@ -62,25 +56,10 @@ async def _look(person: Person, name: str, path: str, ready: str, step: Step | N
         await page.locator(ready).first.wait_for()
         if step:
             await step(page)
-        return await _survey(page, name, scheme, whole=whole)
+        return await survey(page, name, scheme, whole=whole)
 
     light, dark = await asyncio.gather(see(person.page, "light"), see(await person.beside(), "dark"))
     return [*light, *dark]
-
-
-async def _survey(page: Page, name: str, *schemes: Scheme, whole: bool = False) -> list[str]:
-    """The page as it stands, at each width, in each scheme."""
-    wrong: list[str] = []
-    for width, height in SIZES.items():
-        await page.set_viewport_size({"width": width, "height": height})
-        for scheme in schemes:
-            rules = ALL if scheme == "light" else COLOURS  # the others tell the same in both
-            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            where = f"{name}-{width}-{scheme}"
-            await shot(page, where, whole=whole)
-            wrong += [f"{where}: {one}" for one in await violations(page, rules)]
-        wrong += [f"{name}-{width}: stands out: {one}" for one in await overflow(page)]
-    return wrong
 
 
 def menu(of: str) -> Step:
@@ -172,30 +151,6 @@ async def test_signing_in_and_up_is_in_order(hub: Hub, browser: Browser) -> None
         assert await _look(person, "sign-up", "/sign-in?new", "text=You have an account?") == []
 
 
-async def test_work_under_way_is_in_order(person: Person, hub: Hub, world: World, tmp_path: Path) -> None:
-    """A sync that waits, one that has failed to connect, an upload, a transcription, a link, a message."""
-    await person.connect("fathom", "maya")
-    for n in range(3):
-        await world.admin("meetings", source="fathom", host="maya", title=f"Limited {n}")
-    limited = {"status": 429, "retry_after": {"kind": "seconds", "seconds": 300}}
-    await world.fault(on="fathom.transcript", after=1, answer=limited)
-    await world.fault(on="youtube.*", delay=60)
-    await Past(hub.live, person.caller.id).refused("zoom")
-    page = await person.open()
-    fathom = person.card("Fathom")
-    await fathom.get_by_role("button", name="Sync now").click()
-    await page.locator("input[type=file]").set_input_files([SPEECH / "hiring.wav", SPEECH / "problems.json"])
-    await page.get_by_label("Paste one or more links").fill("https://youtu.be/kQ3vLw8Zx_A")
-    await page.get_by_role("button", name="Import", exact=True).click()
-    await expect(fathom).to_contain_text("Fathom asks us to wait")
-    await expect(person.card("Zoom")).to_contain_text("You did not allow the access")
-    await expect(person.row("hiring.wav").first).to_contain_text("In your library", timeout=60_000)
-    assert await _survey(page, "work", "light", "dark", whole=True) == []
-    await fathom.get_by_role("button", name="Cancel Fathom sync").click()
-    await expect(person.toast("Fathom sync cancelled")).to_be_visible()
-    assert await _survey(page, "message", "light", "dark") == []
-
-
 async def test_what_is_loading_or_cannot_be_had_is_in_order(person: Person) -> None:
     page = person.page
     held = asyncio.Event()
@@ -207,10 +162,10 @@ async def test_what_is_loading_or_cannot_be_had_is_in_order(person: Person) -> N
     await page.route("**/api/sources", hold)
     await person.open()
     await page.locator("ul[aria-label=Sources][aria-busy=true]").wait_for()
-    assert await _survey(page, "loading", "light", "dark") == []
+    assert await survey(page, "loading", "light", "dark") == []
     held.set()
     await expect(page.get_by_role("alert")).to_contain_text("CallVault cannot be reached.", timeout=60_000)
-    assert await _survey(page, "unreachable", "light", "dark") == []
+    assert await survey(page, "unreachable", "light", "dark") == []
     await page.unroute("**/api/sources")
     await page.get_by_role("button", name="Try again").click()
     await expect(person.card("Files")).to_be_visible()

@@ -156,7 +156,7 @@ async def test_the_switch_pauses_and_resumes_and_never_disconnects(person: Perso
 async def test_disconnecting_asks_once_and_keeps_the_calls(person: Person) -> None:
     account = await person.connect("fathom", "ines")
     page = await person.open()
-    card = person.card("Fathom")
+    card = person.card("Fathom, ines@")  # while it is connected anew, the attempt has a card too
     await choose(person, card, "Disconnect")
     asked = page.get_by_role("alertdialog")
     await expect(asked).to_contain_text("Disconnect Fathom?")

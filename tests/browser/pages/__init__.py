@@ -1,0 +1,1 @@
+"""Pages as they stand: their looks, their keys, their speed; the sources are asked for nothing."""
