@@ -152,23 +152,26 @@ async def test_signing_in_and_up_is_in_order(hub: Hub, browser: Browser) -> None
 
 
 async def test_what_is_loading_or_cannot_be_had_is_in_order(person: Person) -> None:
-    page = person.page
-    held = asyncio.Event()
+    async def see(page: Page, scheme: Scheme) -> list[str]:
+        held = asyncio.Event()
 
-    async def hold(route: Route) -> None:
-        await held.wait()
-        await route.abort()
+        async def hold(route: Route) -> None:
+            await held.wait()
+            await route.abort()
 
-    await page.route("**/api/sources", hold)
-    await person.open()
-    await page.locator("ul[aria-label=Sources][aria-busy=true]").wait_for()
-    assert await survey(page, "loading", "light", "dark") == []
-    held.set()
-    await expect(page.get_by_role("alert")).to_contain_text("CallVault cannot be reached.", timeout=60_000)
-    assert await survey(page, "unreachable", "light", "dark") == []
-    await page.unroute("**/api/sources")
-    await page.get_by_role("button", name="Try again").click()
-    await expect(person.card("Files")).to_be_visible()
+        await page.route("**/api/sources", hold)
+        await page.goto(person.url + "/import")
+        await page.locator("ul[aria-label=Sources][aria-busy=true]").wait_for()
+        wrong = await survey(page, "loading", scheme)
+        held.set()
+        await expect(page.get_by_role("alert")).to_contain_text("CallVault cannot be reached.", timeout=60_000)
+        wrong += await survey(page, "unreachable", scheme)
+        await page.unroute("**/api/sources")
+        await page.get_by_role("button", name="Try again").click()
+        await expect(page.get_by_role("list", name="Sources")).to_contain_text("Recordings from your disk")
+        return wrong
+
+    assert await asyncio.gather(see(person.page, "light"), see(await person.beside(), "dark")) == [[], []]
     assert [one for one in person.complaints if "ERR_FAILED" not in one] == []
     person.complaints.clear()
 
