@@ -14,9 +14,9 @@ from tests.support.servers import shared
 
 TOGETHER = (
     "tests/faults", "tests/e2e", "tests/browser/imports", "tests/browser/pages", "cli", "services/ingest-gateway",
-    "services/transcriber", "tests/properties",
+    "services/transcriber", "tests/contracts/test_new_connector_page.py", "tests/properties",
 )  # fmt: skip
-"""Folders whose tests share what is slow to start. They take longest and begin first."""
+"""Folders whose tests share what is slow to start, and one file. They take longest and begin first."""
 
 _open = ExitStack()
 
