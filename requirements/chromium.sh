@@ -1,7 +1,7 @@
 #!/bin/sh
 # For the tests in a browser: sees to it that there is a Chromium. One of this machine is taken as it is; as root on
-# Debian its package is installed, the one without windows where there is one, which takes a third less of the
-# processor; elsewhere Playwright fetches one of its own.
+# Debian its package is installed, the one without windows where there is one, which is lighter; elsewhere Playwright
+# fetches one of its own.
 set -eu
 cd "$(dirname "$0")/.."
 for name in chromium-headless-shell chromium chromium-browser google-chrome; do
