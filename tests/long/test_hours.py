@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ import jiwer
 import psutil
 import pytest
 
+from callvault.spawn import Child
 from pipeline_contracts import IMPORT_RESULTS, ConnectorRecord
 from pipeline_contracts import decode as decode_message
 from tests.support.desk import Desk, Ticket
@@ -98,7 +98,7 @@ async def result_of(desk: Desk, ticket: Ticket) -> Any:
     raise AssertionError("a topic has no end")
 
 
-async def most_memory(process: subprocess.Popen[bytes]) -> int:
+async def most_memory(process: Child) -> int:
     """Bytes of the process that nobody else has, at their most, until cancelled."""
     most = 0
     try:

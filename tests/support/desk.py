@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -17,6 +14,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from starlette.applications import Starlette
 
+from callvault.spawn import Child
 from pipeline_contracts import (
     IMPORT_RESULTS,
     About,
@@ -30,6 +28,7 @@ from pipeline_contracts import (
 )
 from pipeline_contracts import decode as decode_message
 from pipeline_runtime.storage import Storage
+from tests.support.programs import start
 from tests.support.stack import Person, Stack
 from transcriber.__main__ import create_app
 from transcriber.settings import TranscriberSettings
@@ -67,21 +66,21 @@ class Desk:
         )
 
     @contextmanager
-    def process(self, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    def process(self, **settings: str) -> Iterator[Child]:
         """`python -m transcriber`, killed at the end."""
         environment = {
-            **os.environ,
             **self.stack.environment(),
             "TRANSCRIBER_LEASE_SECONDS": "3",
             **self.environment,
             "STORAGE_URL": self.folder.as_uri(),
             **settings,
         }
-        with subprocess.Popen([sys.executable, "-m", "transcriber"], env=environment) as running:
-            try:
-                yield running
-            finally:
-                running.kill()
+        running = start("transcriber", environment, self.folder.with_suffix(".log"))
+        try:
+            yield running
+        finally:
+            running.kill()
+            running.wait()
 
     @asynccontextmanager
     async def open(self, **more: Any) -> AsyncIterator[Starlette]:

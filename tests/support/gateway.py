@@ -7,8 +7,6 @@ import hashlib
 import json
 import os
 import secrets
-import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,10 +19,12 @@ import httpx
 from fastapi import FastAPI
 
 from callvault.clients import http_client
+from callvault.spawn import Child
 from ingest_gateway.app import create_app
 from ingest_gateway.settings import GatewaySettings
 from pipeline_runtime.identifiers import uuid7s
 from tests.support.eventually import eventually
+from tests.support.programs import free_port, start
 from tests.support.stack import Person, Stack
 
 SPEECH = Path(__file__).parents[1] / "speech"
@@ -136,7 +136,7 @@ async def add_recording(stack: Stack, person: Person, external_id: str, text: st
 class GatewayProcess:
     """A gateway as it runs in earnest."""
 
-    process: asyncio.subprocess.Process
+    process: Child
     url: str
     stack: Stack
     storage: Path
@@ -158,26 +158,21 @@ class GatewayProcess:
 
     async def stop(self) -> int:
         """SIGTERM; answers the exit code."""
-        if self.process.returncode is None:
-            self.process.terminate()
-        return await self.process.wait()
+        self.process.terminate()
+        return await asyncio.to_thread(self.process.wait)
 
 
 @asynccontextmanager
 async def gateway_process(stack: Stack, folder: Path, **more: str) -> AsyncIterator[GatewayProcess]:
     """A gateway in a process of its own; `more` goes into its environment."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
-    environment = os.environ | stack.environment() | {
+    environment = stack.environment() | {
         "HTTP_PORT": str(port), "PUBLIC_URL": url, "STORAGE_URL": (folder / "storage").as_uri(), "SIGNUP": "open",
     }  # fmt: skip
-    with (folder / "gateway.log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "ingest_gateway", env=environment | more, stdout=log, stderr=log
-        )
-    running = GatewayProcess(process, url, stack, folder / "storage", folder / "gateway.log")
+    log = folder / "gateway.log"
+    process = start("ingest_gateway", environment | more, log)
+    running = GatewayProcess(process, url, stack, folder / "storage", log)
     try:
         await _ready(running)
         yield running
@@ -187,7 +182,7 @@ async def gateway_process(stack: Stack, folder: Path, **more: str) -> AsyncItera
 
 async def _ready(running: GatewayProcess) -> None:
     async def probe() -> bool:
-        if running.process.returncode is not None:
+        if running.process.poll() is not None:
             raise RuntimeError(f"the gateway did not start: {running.log.read_text()[-2000:]}")
         return await _is_ready(client)
 

@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
@@ -26,6 +25,7 @@ from callvault.environment import MIGRATION_URL, ROLE_URLS, stack_environment
 from callvault.finding import find_services, is_connector, source_of
 from callvault.home import Home
 from tests.support.eventually import eventually
+from tests.support.programs import free_port
 
 SPEECH = Path(__file__).parents[1] / "speech"
 COMMAND = Path(sys.executable).with_name("callvault")
@@ -225,9 +225,7 @@ def live_stack(folder: Path, *, sources: Collection[str] | None = None, **settin
     environment = outer | {"CALLVAULT_HOME": str(folder), "SIGNUP": "open", **settings}
     if sources is not None:
         environment["CALLVAULT_SERVICES_DIR"] = str(_services(folder, sources))
-    with socket.socket() as free:  # stacks that start at once would all want the usual port
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())  # stacks that start at once would all want the usual one
     run = subprocess.run(
         [COMMAND, "up", "--detach", "--port", port],
         env=environment,

@@ -7,9 +7,7 @@ import asyncio
 import base64
 import hashlib
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -26,6 +24,7 @@ from cryptography.fernet import Fernet
 from nacl.public import PublicKey, SealedBox
 
 from callvault.clients import http_client
+from callvault.spawn import Child
 from pipeline_contracts import (
     CancelRequested,
     ConnectRequested,
@@ -37,6 +36,7 @@ from pipeline_contracts import (
 )
 from pipeline_runtime.connectors.keys import KeyRing
 from tests.support.eventually import eventually
+from tests.support.programs import free_port, start
 from tests.support.servers import connector_role
 from tests.support.stack import Person, Stack
 
@@ -129,7 +129,7 @@ async def world_at(sandbox_address: str) -> AsyncIterator[World]:
 class Process:
     """A service's process."""
 
-    child: subprocess.Popen[bytes]
+    child: Child
     port: int
     log: str
 
@@ -145,14 +145,8 @@ class Process:
 @contextmanager
 def process(package: str, environment: dict[str, str], log: str) -> Iterator[Process]:
     """A service's process, until the end of the block."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with Path(log).open("ab") as file:
-        child = subprocess.Popen(
-            [sys.executable, "-m", package], env={**os.environ, **environment, "HTTP_PORT": str(port)},
-            stdout=file, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+    port = free_port()
+    child = start(package, {**environment, "HTTP_PORT": str(port)}, Path(log))
     try:
         yield Process(child, port, log)
     finally:

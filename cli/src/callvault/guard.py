@@ -20,8 +20,11 @@ def _become(uid: int, gid: int) -> None:
     os.setuid(uid)
 
 
-def _die_with(parent: int, signal: int) -> None:
-    """Linux sends the signal when the thread that made us ends; elsewhere the next start cleans up."""
+def die_with(parent: int, signal: int) -> None:
+    """Linux sends the signal when the thread that made us ends; elsewhere the next start cleans up.
+
+    Raises SystemExit where it has ended already.
+    """
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal)
@@ -34,7 +37,7 @@ def main(arguments: list[str]) -> None:
     parent, signal, uid, gid = (int(word) for word in arguments[:4])
     try:
         _become(uid, gid)  # first: a change of user clears the death signal
-        _die_with(parent, signal)
+        die_with(parent, signal)
         os.execv(arguments[4], arguments[4:])  # noqa: S606 - the program is one of ours
     except OSError as error:
         print(f"cannot run {arguments[4]}: {error}", file=sys.stderr)

@@ -12,6 +12,7 @@ from callvault.control import status
 from callvault.environment import GATEWAY, service_environment
 from callvault.errors import CallvaultError
 from callvault.finding import Service, is_connector, source_of
+from callvault.forking import Programs
 from callvault.home import Home
 from callvault.ports import remembered_port
 from callvault.services import ServiceProcess
@@ -34,14 +35,14 @@ def sandbox_is_here() -> bool:
 class Sandbox:
     """The sandbox of one stack. Raises `sandbox_missing` where there is none."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, programs: Programs) -> None:
         if not sandbox_is_here():
             message = f"There is no sandbox at {_SOURCE.parent}."
             raise CallvaultError("sandbox_missing", message, "Run this in a clone of the repository.")
         self._home = home
         self._storage_port = remembered_port(home, f"{SANDBOX}-storage")
         service = Service(SANDBOX, SANDBOX, _SOURCE)
-        self.process = ServiceProcess(home, service, environment=self._own_environment)
+        self.process = ServiceProcess(home, service, programs, environment=self._own_environment)
 
     def environment_of(self, service: str, port: int) -> dict[str, str]:
         """A service's environment; a connector's leads to the sandbox, as far as that plays its source.

@@ -2,9 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -16,9 +13,10 @@ import psutil
 from callvault.environment import GATEWAY, service_environment
 from callvault.errors import ProcessError
 from callvault.finding import Service, is_connector
+from callvault.forking import Programs
 from callvault.home import Home
 from callvault.ports import remembered_port
-from callvault.spawn import end, rotate, spawn, tail
+from callvault.spawn import Child, end, rotate, tail
 
 _GATEWAY_PORT = 8000
 _READY_SECONDS = 120.0
@@ -33,6 +31,7 @@ class ServiceProcess:
         self,
         home: Home,
         service: Service,
+        programs: Programs,
         *,
         port: int | None = None,
         environment: Callable[[], Mapping[str, str]] | None = None,
@@ -43,8 +42,9 @@ class ServiceProcess:
         self.port = port or remembered_port(home, service.name, preferred=preferred)
         self.patience = _CONNECTOR_SECONDS if is_connector(service.name) else _READY_SECONDS
         self._service = service
+        self._programs = programs
         self.environment = environment or partial(service_environment, home, service.name, self.port)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
 
     @property
     def pid(self) -> int | None:
@@ -63,12 +63,8 @@ class ServiceProcess:
             path = [str(self._service.source), environment.get("PYTHONPATH", "")]
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, path))
         rotate(self.log)
-        self._process = spawn(
-            [sys.executable, "-P", "-m", self._service.package],
-            log=self.log,
-            environment=environment,
-            folder=self.home.path,
-            death_signal=signal.SIGKILL,
+        self._process = self._programs.start(
+            self._service.package, log=self.log, environment=environment, folder=self.home.path
         )
         self._await_ready(self._process, self.port)
 
@@ -77,7 +73,7 @@ class ServiceProcess:
         if self._process is not None:
             end(self._process, within=_STOP_SECONDS)
 
-    def _await_ready(self, process: subprocess.Popen[bytes], port: int) -> None:
+    def _await_ready(self, process: Child, port: int) -> None:
         deadline = time.monotonic() + self.patience
         reasons = "no answer from /readyz"
         while time.monotonic() < deadline:

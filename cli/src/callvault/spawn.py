@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -30,6 +31,33 @@ class User:
     gid: int
 
 
+class Child(Protocol):
+    """A process that was started here, as `subprocess.Popen` shows one."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit code as of the last look; minus a signal's number where one ended it."""
+
+    def poll(self) -> int | None:
+        """Look whether it has ended: its exit code, None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, once it has ended. Raises subprocess.TimeoutExpired."""
+
+    def send_signal(self, sig: int) -> None:
+        """Signal it, if it still runs."""
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+
+    def kill(self) -> None:
+        """SIGKILL."""
+
+
 def spawn(
     command: Sequence[str | Path],
     *,
@@ -38,10 +66,12 @@ def spawn(
     folder: Path,
     user: User | None = None,
     death_signal: signal.Signals = signal.SIGKILL,
+    keep: Collection[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a program in the background, its output appended to `log`.
 
-    If we die first it gets `death_signal` (Linux). `user` None keeps our own user.
+    If we die first it gets `death_signal` (Linux). `user` None keeps our own user. It is given the descriptors
+    in `keep`.
     """
     uid, gid = (user.uid, user.gid) if user else (-1, -1)
     words = [os.getpid(), int(death_signal), uid, gid, *command]
@@ -56,13 +86,14 @@ def spawn(
                 stderr=subprocess.STDOUT,
                 env=dict(environment),
                 cwd=folder,
+                pass_fds=keep,
                 start_new_session=True,  # Ctrl-C is for us: we stop the children in order
             )
 
     return _parent_thread.submit(start).result()
 
 
-def end(process: subprocess.Popen[bytes], *, how: signal.Signals = signal.SIGTERM, within: float) -> None:
+def end(process: Child, *, how: signal.Signals = signal.SIGTERM, within: float) -> None:
     """Ask a child to stop; kill it if it has not within that many seconds. Returns when it is gone."""
     if process.poll() is None:
         process.send_signal(how)

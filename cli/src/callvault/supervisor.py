@@ -28,11 +28,12 @@ from callvault.environment import (
 )
 from callvault.errors import CallvaultError, ProcessError
 from callvault.finding import find_services, is_connector
+from callvault.forking import Programs
 from callvault.home import Home
 from callvault.ports import is_free, remember_port
 from callvault.sandboxed import Sandbox
 from callvault.services import ServiceProcess
-from callvault.spawn import created, end, end_and_wait, rotate, spawn, tail
+from callvault.spawn import created, end, end_and_wait, rotate, tail
 from callvault.supervised import Supervised
 
 logger = logging.getLogger("callvault")
@@ -51,9 +52,10 @@ class Supervisor:
         self._phase = "starting"
         self._stop = asyncio.Event()
         self._threads = ThreadPoolExecutor(max_workers=64)  # each waits for one process; few ever run
+        self._programs = Programs(home.log("forkserver"))
         self._kafka = [] if kafka_is_outside() else [self._supervised(Kafka(home))]
         self._database = [] if database_is_outside() else [self._supervised(Postgres(home))]
-        self._sandbox = Sandbox(home) if with_sandbox else None
+        self._sandbox = Sandbox(home, self._programs) if with_sandbox else None
         self._stand_ins = [self._supervised(self._sandbox.process)] if self._sandbox else []
         self._services: list[Supervised] = []
 
@@ -84,13 +86,14 @@ class Supervisor:
                 raise CallvaultError("port_taken", f"Port {port} is in use.", "Choose another with --port.")
             if port is not None:
                 remember_port(self.home, GATEWAY, port)
-            process = ServiceProcess(self.home, service, port=port)
+            process = ServiceProcess(self.home, service, self._programs, port=port)
             if self._sandbox:
                 process.environment = partial(self._sandbox.environment_of, service.name, process.port)
             self._services.append(self._supervised(process))
 
     async def _start(self) -> None:
         _end_leftovers(self.home)
+        self._programs.prepare()  # while the servers start
         self._find_services()
         self._write()
         stand_ins = [stand_in.start() for stand_in in self._stand_ins]
@@ -129,8 +132,8 @@ class Supervisor:
         log = self.home.log(name)
         rotate(log)
         logger.info("%s: running", name)
-        command = [sys.executable, "-P", "-m", f"pipeline_runtime.{name}"]
-        process = spawn(command, log=log, environment=environment, folder=self.home.path)
+        module = f"pipeline_runtime.{name}"
+        process = self._programs.start(module, log=log, environment=environment, folder=self.home.path)
         waiting = asyncio.get_running_loop().run_in_executor(self._threads, process.wait, _STEP_SECONDS)
         try:
             with suppress(subprocess.TimeoutExpired):
@@ -147,6 +150,7 @@ class Supervisor:
         await asyncio.wait({starting})
         await _all([service.stop() for service in self._services])
         await _all([server.stop() for server in (*self._stand_ins, *self._kafka, *self._database)])
+        self._programs.close()
         self._phase = "failed" if self.failure else "stopped"
         self._write()
         logger.info("the stack has stopped")

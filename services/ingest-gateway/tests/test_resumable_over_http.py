@@ -79,7 +79,7 @@ async def test_an_upload_outlives_killed_gateways_while_it_comes_in_and_while_it
         sending = asyncio.create_task(asyncio.to_thread(uploader.upload))
         await wire.is_held.wait()
         first.process.kill()
-        await first.process.wait()
+        await asyncio.to_thread(first.process.wait)
         wire.cut()
 
         async with gateway_process(stack, tmp_path) as second:
@@ -89,7 +89,7 @@ async def test_an_upload_outlives_killed_gateways_while_it_comes_in_and_while_it
             name = id_of(str(uploader.url))
             await eventually(lambda: is_being_checked(stack, name), every=0.002)
             second.process.kill()
-            await second.process.wait()
+            await asyncio.to_thread(second.process.wait)
         assert wire.passed - before < 180 * MEGABYTE  # not all over again
         assert (
             await stack.owner.fetchval("SELECT state FROM incoming_uploads WHERE id = $1", name) == "checking"
