@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 from tests.support.servers import connector_role
 from tests.support.stack import Stack
 
+from callvault.forking import Programs
 from callvault.home import Home
-from callvault.sandboxed import sandbox_address
+from callvault.sandboxed import Sandbox, sandbox_address
 from callvault.spawn import created
 
 from .command import Command
@@ -32,6 +32,7 @@ def command(stack: Stack, tmp_path: Path) -> Iterator[Command]:
     for name in _NAMES:
         package = tmp_path / "services" / name / "src" / name.replace("-", "_")
         package.mkdir(parents=True)
+        (package / "__init__.py").touch()  # before the installed one of that name
         shutil.copy(_STEADY, package / "__main__.py")
     sources = ("fathom", "sample")
     urls = {f"{one.upper()}_CONNECTOR_DATABASE_URL": stack.url(connector_role(one)) for one in sources}
@@ -41,7 +42,7 @@ def command(stack: Stack, tmp_path: Path) -> Iterator[Command]:
 
 
 def environment_of(process: dict[str, Any]) -> dict[str, str]:
-    return psutil.Process(process["pid"]).environ()
+    return dict(httpx.get(f"http://127.0.0.1:{process['port']}/environment").json())
 
 
 def test_with_the_sandbox_only_the_connectors_that_it_plays_for_are_led_there(command: Command) -> None:
@@ -61,11 +62,20 @@ def test_with_the_sandbox_only_the_connectors_that_it_plays_for_are_led_there(co
         told = environment_of(processes[name])
         assert address not in str(told)
         assert "ALLOW_PRIVATE_ADDRESSES" not in told
-    assert not any("DATABASE_URL" in name or "KEYS" in name for name in environment_of(processes["sandbox"]))
 
     stopped = command.run("down")
     assert stopped.returncode == 0, stopped.stderr
     assert all(created(process["pid"]) is None for process in processes.values())
+
+
+def test_the_sandbox_is_given_no_secret_of_the_stack(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (stack.environment() | {"CREDENTIALS_KEYS": "a", "WEBHOOK_KEYS": "b"}).items():
+        monkeypatch.setenv(name, value)
+    given = Sandbox(Home(tmp_path), Programs(tmp_path / "forkserver.log")).process.environment()
+    assert given["HTTP_PORT"]
+    assert not any("DATABASE_URL" in name or "KEYS" in name for name in given)
 
 
 def test_without_being_asked_for_the_sandbox_does_not_run(command: Command) -> None:

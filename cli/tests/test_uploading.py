@@ -44,7 +44,7 @@ async def test_a_file_goes_on_where_it_was_over_a_cut_network_and_a_killed_gatew
         wire.hold_after(10 * MEGABYTE)
         await wire.is_held.wait()
         first.process.kill()
-        await first.process.wait()
+        await asyncio.to_thread(first.process.wait)
         wire.cut()
         async with gateway_process(stack, tmp_path) as second:
             wire.lead_to(second.url)

@@ -158,5 +158,5 @@ def clean_environment() -> dict[str, str]:
 
 
 def _is_private(name: str) -> bool:
-    words = ("PASSWORD", "SECRET", "TOKEN", "API_KEY", "DATABASE_URL")
+    words = ("PASSWORD", "SECRET", "TOKEN", "API_KEY", "_KEYS", "DATABASE_URL")
     return any(word in name for word in words) or name.startswith(("PG", "JAVA_TOOL", "JDK_"))

@@ -1,5 +1,6 @@
 """A service that is ready at once, serves until it is told to stop, and then says so."""
 
+import json
 import os
 import signal
 import sys
@@ -9,12 +10,13 @@ from typing import NoReturn
 
 
 class Answer(BaseHTTPRequestHandler):
-    """200 to everything, and something that its operator should know."""
+    """What it was given at /environment; else 200, and something that its operator should know."""
 
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b'{"ready": true, "problems": {}, "notices": {"engine": "its model ends soon"}}')
+        ready = {"ready": True, "problems": {}, "notices": {"engine": "its model ends soon"}}
+        self.wfile.write(json.dumps(dict(os.environ) if self.path == "/environment" else ready).encode())
 
 
 def stop(number: int, frame: FrameType | None) -> NoReturn:
