@@ -80,18 +80,18 @@ def read(raw: Any) -> Result:
     """Read one Kafka record. Never raises: what cannot be read is Bad."""
     try:
         message = decode(IMPORT_RESULTS, raw.value, raw.headers)
+        if isinstance(message, ConnectorRecord):  # first: of the very class asked for Python is quick to see it
+            _refuse_nul(message, raw)
+            return Record(_job(raw), message, raw)
+        if isinstance(message, TranscriptAmended):
+            _refuse_nul(message, raw)
+            return Amendment(message, raw)
         if isinstance(message, ItemFailed):
             return Failure(message, raw)
         if isinstance(message, ItemSkipped):
             return Skip(message, raw)
-        if isinstance(message, DiscoveryEnded):
-            return Nudge(message.job_id, raw)
-        assert isinstance(message, ConnectorRecord | TranscriptAmended)
-        if b"\\u0000" in raw.value:
-            _refuse_nul(message)
-        if isinstance(message, TranscriptAmended):
-            return Amendment(message, raw)
-        return Record(_job(raw), message, raw)
+        assert isinstance(message, DiscoveryEnded)
+        return Nudge(message.job_id, raw)
     except Unreadable as error:
         return Bad(error.reason, error.detail, about(raw.headers), raw)
 
@@ -110,9 +110,9 @@ def _uuid(value: bytes) -> UUID:
     return UUID(value.decode())
 
 
-def _refuse_nul(record: ConnectorRecord | TranscriptAmended) -> None:
-    """PostgreSQL has no NUL in text and JSON. The bytes looked like one; here it is certain."""
-    if any("\x00" in text for text in _texts(record.model_dump())):
+def _refuse_nul(record: ConnectorRecord | TranscriptAmended, raw: Any) -> None:
+    """PostgreSQL has no NUL in text and JSON. Where the bytes look like one, the values make it certain."""
+    if b"\\u0000" in raw.value and any("\x00" in text for text in _texts(record.model_dump())):
         raise Unreadable("nul_character")
 
 
