@@ -1,5 +1,5 @@
 import { useQueries, useQuery } from '@tanstack/react-query';
-import { useRef, type RefObject } from 'react';
+import { useDeferredValue, useRef, type RefObject } from 'react';
 import { importsQuery } from '@/api/imports';
 import { usageQuery } from '@/api/me';
 import { sourcesQuery, type Source } from '@/api/sources';
@@ -19,7 +19,7 @@ export function ImportPage() {
   const files = useRef<HTMLButtonElement>(null);
   const links = useRef<HTMLTextAreaElement>(null);
   const { data: linked = [] } = useQuery({ ...sourcesQuery, select: (all) => all.filter((one) => one.connect.includes('url')) });
-  const isReady = useReady(linked);
+  const isReady = useDeferredValue(useReady(linked)); // what comes then is much: drawn in steps
   return (
     <ConnectDialogs>
       {isReady && <UsageNotice />}

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { useEffect } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import { usageQuery } from '@/api/me';
 import type { Account, Source } from '@/api/sources';
 import { announce } from '@/components/live-region';
@@ -10,11 +10,13 @@ import { useNow } from '@/lib/now';
 import { counted } from '@/lib/numbers';
 import { activityQuery } from '@/live/activity';
 import { isOpen, jobsQuery, type Job, type Jobs } from '@/live/jobs';
-import { AccountMenu } from './account-menu';
+import { AccountButton } from './account-button';
 import { arrival, stateOf, type CardState } from './card-state';
 import { CardFrame } from './card-frame';
 import { MainButton } from './main-button';
 import { useCancel, usePause } from './use-account-actions';
+
+const AccountMenu = lazy(() => import('./account-menu').then((module) => ({ default: module.AccountMenu })));
 
 export function AccountCard({ source, account }: { source: Source; account: Account }) {
   const job = useJob(account);
@@ -50,7 +52,9 @@ export function AccountCard({ source, account }: { source: Source; account: Acco
       actions={
         <>
           <MainButton source={source} account={account} action={state.action} />
-          <AccountMenu source={source} account={account} />
+          <Suspense fallback={<AccountButton source={source} account={account} disabled />}>
+            <AccountMenu source={source} account={account} />
+          </Suspense>
         </>
       }
     />

@@ -1,14 +1,15 @@
-import { RiCalendarLine, RiLinkUnlinkM, RiMoreLine, RiRefreshLine, RiSettings3Line } from '@remixicon/react';
-import { useState } from 'react';
+import { RiCalendarLine, RiLinkUnlinkM, RiRefreshLine, RiSettings3Line } from '@remixicon/react';
+import { lazy, Suspense, useState } from 'react';
 import type { Account, Source } from '@/api/sources';
-import { Button } from '@/components/ui/button';
 import {
   DropdownMenu, DropdownMenuContent, DropdownMenuItem, DropdownMenuSeparator, DropdownMenuTrigger,
 } from '@/components/ui/dropdown-menu';
-import { DisconnectDialog } from './disconnect-dialog';
-import { OptionsDialog } from './options-dialog';
-import { RangeDialog } from './range-dialog';
+import { AccountButton } from './account-button';
 import { useReconnect } from './use-reconnect';
+
+const DisconnectDialog = lazy(() => import('./disconnect-dialog').then((module) => ({ default: module.DisconnectDialog })));
+const OptionsDialog = lazy(() => import('./options-dialog').then((module) => ({ default: module.OptionsDialog })));
+const RangeDialog = lazy(() => import('./range-dialog').then((module) => ({ default: module.RangeDialog })));
 
 type Open = 'range' | 'options' | 'disconnect' | null;
 
@@ -17,14 +18,11 @@ export function AccountMenu({ source, account }: { source: Source; account: Acco
   const [open, setOpen] = useState<Open>(null);
   const reconnect = useReconnect();
   const close = () => setOpen(null);
-  const about = account.email ? `${source.name} (${account.email})` : source.name;
   return (
     <>
       <DropdownMenu>
         <DropdownMenuTrigger asChild>
-          <Button variant="ghost" size="icon" className="-mr-1.5 size-7" aria-label={`More for ${about}`}>
-            <RiMoreLine aria-hidden />
-          </Button>
+          <AccountButton source={source} account={account} />
         </DropdownMenuTrigger>
         <DropdownMenuContent>
           <DropdownMenuItem disabled={account.status !== 'active'} onSelect={() => setOpen('range')}>
@@ -42,9 +40,11 @@ export function AccountMenu({ source, account }: { source: Source; account: Acco
           </DropdownMenuItem>
         </DropdownMenuContent>
       </DropdownMenu>
-      {open === 'range' && <RangeDialog source={source} account={account} onClose={close} />}
-      {open === 'options' && <OptionsDialog source={source} account={account} onClose={close} />}
-      {open === 'disconnect' && <DisconnectDialog source={source} account={account} onClose={close} />}
+      <Suspense>
+        {open === 'range' && <RangeDialog source={source} account={account} onClose={close} />}
+        {open === 'options' && <OptionsDialog source={source} account={account} onClose={close} />}
+        {open === 'disconnect' && <DisconnectDialog source={source} account={account} onClose={close} />}
+      </Suspense>
     </>
   );
 }

@@ -1,6 +1,6 @@
 import { RiAddLine } from '@remixicon/react';
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { sentenceOf } from '@/api/client';
 import { sourcesQuery, type Source } from '@/api/sources';
 import { Button } from '@/components/ui/button';
@@ -8,10 +8,12 @@ import { Notice } from '@/components/ui/notice';
 import { Skeleton } from '@/components/ui/skeleton';
 import { AccountCard } from './account-card';
 import { AddSourceCard } from './add-source-card';
-import { AddSourceDialog, isConnectable } from './add-source-dialog';
 import { AttemptCard } from './attempt-card';
+import { isConnectable } from './connectable';
 import { PanelCard } from './panel-card';
 import { useReturn } from './use-return';
+
+const AddSourceDialog = lazy(() => import('./add-source-dialog').then((module) => ({ default: module.AddSourceDialog })));
 
 interface SourcesSectionProps extends Uses {
   isReady: boolean;
@@ -51,7 +53,7 @@ export function SourcesSection({ isReady, onUseFiles, onUseLinks }: SourcesSecti
           !error && [1, 2, 3].map((n) => <li key={n}><Skeleton className="h-52" /></li>)
         )}
       </ul>
-      {isAdding && sources && <AddSourceDialog sources={sources} onClose={() => setAdding(false)} />}
+      <Suspense>{isAdding && sources && <AddSourceDialog sources={sources} onClose={() => setAdding(false)} />}</Suspense>
     </>
   );
 }
