@@ -9,10 +9,11 @@ import { Skeleton } from '@/components/ui/skeleton';
 import { UserButton } from '@/features/session/user-button';
 import { UsageMeter } from '@/features/usage/usage-meter';
 import { cn } from '@/lib/cn';
+import { idle } from '@/lib/idle';
 import type { Connection } from '@/live/stream';
 import { useStream } from './use-stream';
 
-const UserMenu = lazy(() => import('@/features/session/user-menu').then((module) => ({ default: module.UserMenu })));
+const UserMenu = lazy(() => idle().then(() => import('@/features/session/user-menu')).then((module) => ({ default: module.UserMenu })));
 
 /** What every page has around it, for whoever is signed in. */
 export function Shell() {

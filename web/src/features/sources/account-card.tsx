@@ -6,6 +6,7 @@ import { announce } from '@/components/live-region';
 import { RelativeTime } from '@/components/relative-time';
 import { Button } from '@/components/ui/button';
 import { Switch } from '@/components/ui/switch';
+import { idle } from '@/lib/idle';
 import { useNow } from '@/lib/now';
 import { counted } from '@/lib/numbers';
 import { activityQuery } from '@/live/activity';
@@ -16,7 +17,7 @@ import { CardFrame } from './card-frame';
 import { MainButton } from './main-button';
 import { useCancel, usePause } from './use-account-actions';
 
-const AccountMenu = lazy(() => import('./account-menu').then((module) => ({ default: module.AccountMenu })));
+const AccountMenu = lazy(() => idle().then(() => import('./account-menu')).then((module) => ({ default: module.AccountMenu })));
 
 export function AccountCard({ source, account }: { source: Source; account: Account }) {
   const job = useJob(account);

@@ -24,6 +24,8 @@ interface Uses {
   onUseLinks: () => void;
 }
 
+const GRID = 'grid grid-cols-1 gap-4 sm:grid-cols-2 lg:grid-cols-3';
+
 /** The page's head and the grid of cards. */
 export function SourcesSection({ isReady, onUseFiles, onUseLinks }: SourcesSectionProps) {
   const { data, error, refetch } = useQuery(sourcesQuery);
@@ -46,15 +48,23 @@ export function SourcesSection({ isReady, onUseFiles, onUseLinks }: SourcesSecti
           Connect a source once, and your calls arrive here by themselves from then on. Or drop a recording, or paste a link.
         </p>
       )}
-      <ul aria-label="Sources" aria-busy={!sources} className="grid grid-cols-1 gap-4 sm:grid-cols-2 lg:grid-cols-3">
-        {sources ? (
+      {sources ? (
+        <ul aria-label="Sources" className={GRID}>
           <Cards sources={sources} onUseFiles={onUseFiles} onUseLinks={onUseLinks} onAdd={() => setAdding(true)} />
-        ) : (
-          !error && [1, 2, 3].map((n) => <li key={n}><Skeleton className="h-52" /></li>)
-        )}
-      </ul>
+        </ul>
+      ) : (
+        <Waiting isOver={error !== null} />
+      )}
       <Suspense>{isAdding && sources && <AddSourceDialog sources={sources} onClose={() => setAdding(false)} />}</Suspense>
     </>
+  );
+}
+
+function Waiting({ isOver }: { isOver: boolean }) {
+  return (
+    <ul aria-label="Sources" aria-busy className={GRID}>
+      {!isOver && [1, 2, 3].map((n) => <li key={n}><Skeleton className="h-52" /></li>)}
+    </ul>
   );
 }
 
