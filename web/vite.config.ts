@@ -66,7 +66,7 @@ const GROUPS = [
   { name: 'frame', test: /\/src\/(app\/start|lib\/|api\/|features\/session\/queries|components\/(?!ui\/(dialog|dropdown-menu)))|\/react-query\//, priority: 3 },
   { name: 'import-page', test: /\/src\/app\/import-page/, priority: 2 },
   { name: 'forms', test: /\/node_modules\/(@hookform|react-hook-form|zod)\//, priority: 2 },
-  { name: 'menus', test: /\/src\/(components\/ui\/(dialog|dropdown-menu)|features\/.*\/(user|account)-menu)/, priority: 1 },
+  { name: 'menus', test: /\/src\/(components\/ui\/(dialog|dropdown-menu)|features\/session\/user-menu)/, priority: 1 },
 ];
 
 export default defineConfig({

@@ -1,15 +1,14 @@
 import { RiCalendarLine, RiLinkUnlinkM, RiRefreshLine, RiSettings3Line } from '@remixicon/react';
-import { lazy, Suspense, useState } from 'react';
+import { useState } from 'react';
 import type { Account, Source } from '@/api/sources';
 import {
   DropdownMenu, DropdownMenuContent, DropdownMenuItem, DropdownMenuSeparator, DropdownMenuTrigger,
 } from '@/components/ui/dropdown-menu';
 import { AccountButton } from './account-button';
+import { DisconnectDialog } from './disconnect-dialog';
+import { OptionsDialog } from './options-dialog';
+import { RangeDialog } from './range-dialog';
 import { useReconnect } from './use-reconnect';
-
-const DisconnectDialog = lazy(() => import('./disconnect-dialog').then((module) => ({ default: module.DisconnectDialog })));
-const OptionsDialog = lazy(() => import('./options-dialog').then((module) => ({ default: module.OptionsDialog })));
-const RangeDialog = lazy(() => import('./range-dialog').then((module) => ({ default: module.RangeDialog })));
 
 type Open = 'range' | 'options' | 'disconnect' | null;
 
@@ -40,11 +39,9 @@ export function AccountMenu({ source, account }: { source: Source; account: Acco
           </DropdownMenuItem>
         </DropdownMenuContent>
       </DropdownMenu>
-      <Suspense>
-        {open === 'range' && <RangeDialog source={source} account={account} onClose={close} />}
-        {open === 'options' && <OptionsDialog source={source} account={account} onClose={close} />}
-        {open === 'disconnect' && <DisconnectDialog source={source} account={account} onClose={close} />}
-      </Suspense>
+      {open === 'range' && <RangeDialog source={source} account={account} onClose={close} />}
+      {open === 'options' && <OptionsDialog source={source} account={account} onClose={close} />}
+      {open === 'disconnect' && <DisconnectDialog source={source} account={account} onClose={close} />}
     </>
   );
 }

@@ -1,11 +1,12 @@
 import { RiAddLine } from '@remixicon/react';
 import { useQuery } from '@tanstack/react-query';
-import { lazy, Suspense, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { sentenceOf } from '@/api/client';
 import { sourcesQuery, type Source } from '@/api/sources';
 import { Button } from '@/components/ui/button';
 import { Notice } from '@/components/ui/notice';
 import { Skeleton } from '@/components/ui/skeleton';
+import { idle } from '@/lib/idle';
 import { AccountCard } from './account-card';
 import { AddSourceCard } from './add-source-card';
 import { AttemptCard } from './attempt-card';
@@ -13,7 +14,8 @@ import { isConnectable } from './connectable';
 import { PanelCard } from './panel-card';
 import { useReturn } from './use-return';
 
-const AddSourceDialog = lazy(() => import('./add-source-dialog').then((module) => ({ default: module.AddSourceDialog })));
+const load = () => import('./add-source-dialog').then((module) => ({ default: module.AddSourceDialog }));
+const AddSourceDialog = lazy(load);
 
 interface SourcesSectionProps extends Uses {
   isReady: boolean;
@@ -32,6 +34,7 @@ export function SourcesSection({ isReady, onUseFiles, onUseLinks }: SourcesSecti
   const sources = isReady ? data : undefined;
   const [isAdding, setAdding] = useState(false);
   useReturn(sources);
+  useEffect(() => void idle().then(load).catch(() => undefined), []); // so that it opens at once
   return (
     <>
       <div className="mb-4 flex items-center justify-between gap-3">
