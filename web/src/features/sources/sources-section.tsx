@@ -34,7 +34,7 @@ export function SourcesSection({ isReady, onUseFiles, onUseLinks }: SourcesSecti
   const sources = isReady ? data : undefined;
   const [isAdding, setAdding] = useState(false);
   useReturn(sources);
-  useEffect(() => void idle().then(load).catch(() => undefined), []); // so that it opens at once
+  useEffect(() => void idle().then(load).catch(() => undefined), []); // so that the dialog opens at once
   return (
     <>
       <div className="mb-4 flex items-center justify-between gap-3">
