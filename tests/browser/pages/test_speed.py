@@ -64,7 +64,7 @@ async def test_the_first_load_is_small(person: Person) -> None:
     scripts = await loaded(page)
     assert 50_000 < sum(scripts.values()) < MOST_BYTES, scripts
     names = " ".join(scripts)
-    assert not re.search("calls-page|dialog|forms|hasher|sender|settings", names)
+    assert not re.search("calls-page|forms|hasher|sender|settings", names)
 
 
 async def test_what_a_page_needs_is_asked_for_once(person: Person) -> None:
