@@ -41,14 +41,47 @@ function compressed(): Plugin {
   };
 }
 
+/** What every page needs comes with the document, not only once the first script has asked for it. */
+function preloaded(): Plugin {
+  return {
+    name: 'preloaded',
+    apply: 'build',
+    transformIndexHtml: {
+      order: 'post',
+      handler(html, { bundle = {} }) {
+        const chunks = Object.values(bundle).filter((one) => one.type === 'chunk');
+        const start = chunks.find((one) => one.moduleIds.some((id) => id.endsWith('/src/app/start.tsx')));
+        if (!start) return this.error('the script that begins the page is not there');
+        const names = [...start.imports, start.fileName].filter((name) => !html.includes(name));
+        return names.map((name) => ({ tag: 'link', attrs: { rel: 'modulepreload', crossorigin: true, href: `/${name}` }, injectTo: 'head' }));
+      },
+    },
+  };
+}
+
+/** Few scripts of some size instead of many small ones: each costs a way to the gateway and back. */
+const GROUPS = [
+  { name: 'first', test: /\/src\/(main|api\/early|app\/first)\.ts$|preload-helper/, priority: 5 },
+  { name: 'react', test: /\/node_modules\/(react|react-dom|scheduler)\//, priority: 4 },
+  { name: 'frame', test: /\/src\/(app\/start|lib\/|api\/|features\/session\/queries|components\/(?!ui\/(dialog|dropdown-menu)))|\/react-query\//, priority: 3 },
+  { name: 'import-page', test: /\/src\/app\/import-page/, priority: 2 },
+  { name: 'forms', test: /\/node_modules\/(@hookform|react-hook-form|zod)\//, priority: 2 },
+  { name: 'menus', test: /\/src\/(components\/ui\/(dialog|dropdown-menu)|features\/session\/user-menu)/, priority: 1 },
+];
+
 export default defineConfig({
-  plugins: [withoutInjectedStyles(), react(), tailwindcss(), compressed()],
+  plugins: [withoutInjectedStyles(), react(), tailwindcss(), compressed(), preloaded()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   server: { proxy: { '/api': GATEWAY, '/oauth': GATEWAY } },
   optimizeDeps: { exclude: ['sonner'] },
   worker: { format: 'es' },
   // Nothing is written into the page as a data: address, which the policy would refuse.
-  build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: { output: { codeSplitting: { groups: GROUPS } } },
+  },
   test: {
     environment: 'happy-dom',
     environmentOptions: { happyDOM: { url: 'http://localhost:3000' } },

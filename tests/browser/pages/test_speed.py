@@ -64,7 +64,24 @@ async def test_the_first_load_is_small(person: Person) -> None:
     scripts = await loaded(page)
     assert 50_000 < sum(scripts.values()) < MOST_BYTES, scripts
     names = " ".join(scripts)
-    assert not re.search("calls-page|hasher|sender|settings", names)
+    assert not re.search("calls-page|forms|hasher|sender|settings", names)
+
+
+async def test_what_a_page_needs_is_asked_for_once(person: Person) -> None:
+    asked: list[str] = []
+    person.page.on("request", lambda request: asked.append(request.url.removeprefix(person.url)))
+    for path, ready in (
+        ("/import", "Drop recordings or folders"),
+        ("/calls", "No calls yet."),
+        ("/settings", "One a line"),
+    ):
+        asked.clear()
+        page = await person.open(path)
+        await expect(page.get_by_text(ready)).to_be_visible()
+        await page.wait_for_load_state("load")
+        answers = [one for one in asked if one.startswith("/api/")]
+        assert len(answers) >= 4, path
+        assert sorted(answers) == sorted(set(answers)), path
 
 
 async def test_nothing_shifts_while_it_loads(person: Person, hub: Hub) -> None:

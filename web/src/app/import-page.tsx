@@ -1,8 +1,8 @@
-import { useQueries, useQuery } from '@tanstack/react-query';
-import { useRef, type RefObject } from 'react';
+import { useQueries, useQuery, type QueryKey } from '@tanstack/react-query';
+import { useDeferredValue, useRef, type RefObject } from 'react';
 import { importsQuery } from '@/api/imports';
 import { usageQuery } from '@/api/me';
-import { sourcesQuery, type Source } from '@/api/sources';
+import { sourcesQuery } from '@/api/sources';
 import { FailuresPanel } from '@/features/failures/failures-panel';
 import { failuresQuery } from '@/features/failures/queries';
 import { FilesPanel } from '@/features/files/files-panel';
@@ -19,33 +19,29 @@ export function ImportPage() {
   const files = useRef<HTMLButtonElement>(null);
   const links = useRef<HTMLTextAreaElement>(null);
   const { data: linked = [] } = useQuery({ ...sourcesQuery, select: (all) => all.filter((one) => one.connect.includes('url')) });
-  const isReady = useReady(linked);
+  const isReady = useFetched([sourcesQuery, usageQuery, importsQuery('file_upload')]);
+  const isComplete = useFetched([failuresQuery, ...linked.map((source) => importsQuery(source.source))]);
+  const isShown = useDeferredValue(isReady); // what comes then is much: drawn in steps
   return (
     <ConnectDialogs>
-      {isReady && <UsageNotice />}
-      <SourcesSection isReady={isReady} onUseFiles={() => files.current?.click()} onUseLinks={() => goTo(links)} />
-      {isReady && (
+      {isShown && <UsageNotice />}
+      <SourcesSection isReady={isShown} onUseFiles={() => files.current?.click()} onUseLinks={() => goTo(links)} />
+      {isShown && (
         <div className="mt-4 grid grid-cols-1 items-start gap-4 lg:grid-cols-2">
           <FilesPanel buttonRef={files} />
           {linked.map((source, at) => (
             <LinksPanel key={source.source} source={source} fieldRef={at === 0 ? links : null} />
           ))}
-          <div className="lg:col-span-2">
-            <Failed />
-          </div>
+          <div className="lg:col-span-2">{isComplete && <Failed />}</div>
         </div>
       )}
     </ConnectDialogs>
   );
 }
 
-/** Whether all is there that takes room on the page: what came later would push the rest about. */
-function useReady(linked: Source[]): boolean {
-  const links = linked.map((source) => importsQuery(source.source));
-  return useQueries({
-    queries: [sourcesQuery, usageQuery, failuresQuery, importsQuery('file_upload'), ...links],
-    combine: (asked) => asked.every((one) => one.isFetched),
-  });
+/** Whether all of these have come: what takes room on the page and came later would push about what is below it. */
+function useFetched(queries: { queryKey: QueryKey }[]): boolean {
+  return useQueries({ queries, combine: (asked) => asked.every((one) => one.isFetched) });
 }
 
 function Failed() {

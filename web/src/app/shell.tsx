@@ -1,20 +1,24 @@
 import { useQuery } from '@tanstack/react-query';
-import { Suspense, useEffect } from 'react';
+import { lazy, Suspense, useDeferredValue, useEffect } from 'react';
 import { Navigate, NavLink, Outlet, useLocation } from 'react-router';
 import { ProblemError, sentenceOf } from '@/api/client';
 import { meQuery, type Me } from '@/api/me';
 import { Button } from '@/components/ui/button';
 import { Notice } from '@/components/ui/notice';
 import { Skeleton } from '@/components/ui/skeleton';
-import { UserMenu } from '@/features/session/user-menu';
+import { UserButton } from '@/features/session/user-button';
 import { UsageMeter } from '@/features/usage/usage-meter';
 import { cn } from '@/lib/cn';
+import { idle } from '@/lib/idle';
 import type { Connection } from '@/live/stream';
 import { useStream } from './use-stream';
 
+const UserMenu = lazy(() => idle().then(() => import('@/features/session/user-menu')).then((module) => ({ default: module.UserMenu })));
+
 /** What every page has around it, for whoever is signed in. */
 export function Shell() {
-  const { data: me, error, refetch } = useQuery(meQuery);
+  const { data, error, refetch } = useQuery(meQuery);
+  const me = useDeferredValue(data); // what is below is much: drawn in steps
   const { pathname, search } = useLocation();
   if (error instanceof ProblemError && error.status === 401) {
     return <Navigate to={`/sign-in?to=${encodeURIComponent(pathname + search)}`} replace />;
@@ -64,7 +68,9 @@ function Frame({ me }: { me: Me }) {
             <UsageMeter />
           </div>
           <div className="ml-auto sm:ml-0">
-            <UserMenu me={me} />
+            <Suspense fallback={<UserButton me={me} disabled />}>
+              <UserMenu me={me} />
+            </Suspense>
           </div>
         </div>
       </header>

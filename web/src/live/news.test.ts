@@ -73,6 +73,26 @@ describe('after a cut', () => {
   });
 });
 
+describe('what has happened before the first snapshot', () => {
+  const asks = (now: Partial<Snapshot>) => {
+    const ask = vi.spyOn(client, 'invalidateQueries');
+    heard.snapshot(snapshot(now));
+    return ask.mock.calls.length > 0;
+  };
+  beforeEach(() => client.setQueryData(sourcesQuery.queryKey, [source({ accounts: [account({ version: 4, job: job() })] })]));
+
+  it('is asked for where an account stands in another way, or is new', () => {
+    expect(asks({ accounts: [{ ...account(), version: 5 }] })).toBe(true);
+  });
+  it('is asked for where an import has ended', () => {
+    expect(asks({ jobs: [job({ ...over, version: 2 })] })).toBe(true);
+  });
+  it('is nothing where all is as the page has it', () => {
+    const connectors = [{ source: 'zoom', is_running: true }];
+    expect(asks({ accounts: [{ ...account(), version: 4 }], jobs: [job({ version: 3 })], connectors })).toBe(false);
+  });
+});
+
 it('an end from before the page was opened is not told', () => {
   heard.snapshot(snapshot({ jobs: [job(over)] }));
   expect(ended).toEqual([]);

@@ -3,6 +3,7 @@ import type { Schemas } from '@/api/client';
 import { sourcesQuery, type Attempt, type Source } from '@/api/sources';
 import { activityQuery, withActivity, type Activities, type Activity } from './activity';
 import { isOpen, jobOf, jobsQuery, readJobs, withJob, type Job, type JobNews, type Jobs } from './jobs';
+import { hasMissed } from './missed';
 
 export type Snapshot = Schemas['Snapshot'];
 export type ConnectorState = Schemas['ConnectorState'];
@@ -38,7 +39,7 @@ export class News {
       if (!isOpen(job)) this.end(job, known ? isOpen(known) : this.hasBegun);
     }
     for (const account of snapshot.accounts) this.accounts.set(account.id, account.version);
-    if (this.hasBegun) this.askAgain(...COUNTED);
+    if (this.hasBegun || hasMissed(this.client, snapshot)) this.askAgain(...COUNTED);
     this.hasBegun = true;
   }
 

@@ -1,11 +1,22 @@
-import { Switch as Primitive } from 'radix-ui';
 import type { ComponentProps } from 'react';
 import { cn } from '@/lib/cn';
 
-export function Switch({ className, ...props }: ComponentProps<typeof Primitive.Root>) {
+interface SwitchProps extends Omit<ComponentProps<'button'>, 'onClick' | 'onChange' | 'type'> {
+  checked: boolean;
+  onCheckedChange: (checked: boolean) => void;
+}
+
+/** Not Radix's: that measures itself as it appears, once for each card, so that the whole page is laid out at once. */
+export function Switch({ className, checked, onCheckedChange, ...props }: SwitchProps) {
+  const state = checked ? 'checked' : 'unchecked';
   return (
-    <Primitive.Root
+    <button
       data-slot="switch"
+      data-state={state}
+      type="button"
+      role="switch"
+      aria-checked={checked}
+      onClick={() => onCheckedChange(!checked)}
       className={cn(
         'inline-flex h-6 w-10 shrink-0 items-center rounded-full border border-control bg-muted px-0.5 transition-colors',
         'data-[state=checked]:border-accent data-[state=checked]:bg-accent disabled:opacity-50',
@@ -13,7 +24,7 @@ export function Switch({ className, ...props }: ComponentProps<typeof Primitive.
       )}
       {...props}
     >
-      <Primitive.Thumb className="block size-4 rounded-full bg-control transition-transform data-[state=checked]:translate-x-4 data-[state=checked]:bg-accent-foreground" />
-    </Primitive.Root>
+      <span data-state={state} className="block size-4 rounded-full bg-control transition-transform data-[state=checked]:translate-x-4 data-[state=checked]:bg-accent-foreground" />
+    </button>
   );
 }

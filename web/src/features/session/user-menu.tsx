@@ -1,13 +1,13 @@
-import { RiArrowDownSLine, RiLogoutBoxRLine, RiSettings3Line, RiUserLine } from '@remixicon/react';
+import { RiLogoutBoxRLine, RiSettings3Line } from '@remixicon/react';
 import { useNavigate } from 'react-router';
 import { toast } from 'sonner';
 import { sentenceOf } from '@/api/client';
 import type { Me } from '@/api/me';
-import { Button } from '@/components/ui/button';
 import {
   DropdownMenu, DropdownMenuContent, DropdownMenuItem, DropdownMenuSeparator, DropdownMenuTrigger,
 } from '@/components/ui/dropdown-menu';
 import { useSignOut } from './queries';
+import { UserButton } from './user-button';
 
 /** Who is signed in, settings, sign out. */
 export function UserMenu({ me }: { me: Me }) {
@@ -21,11 +21,7 @@ export function UserMenu({ me }: { me: Me }) {
   return (
     <DropdownMenu>
       <DropdownMenuTrigger asChild>
-        <Button variant="ghost" size="small" className="max-w-40 sm:max-w-60" aria-label={`Account: ${me.email}`}>
-          <RiUserLine aria-hidden className="lg:hidden" />
-          <span className="hidden truncate lg:block">{me.email}</span>
-          <RiArrowDownSLine aria-hidden />
-        </Button>
+        <UserButton me={me} />
       </DropdownMenuTrigger>
       <DropdownMenuContent>
         <p className="truncate px-2.5 py-1.5 text-muted-foreground lg:hidden">{me.email}</p>

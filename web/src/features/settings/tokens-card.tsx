@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { sentenceOf } from '@/api/client';
 import { RelativeTime } from '@/components/relative-time';
 import { Button } from '@/components/ui/button';
@@ -7,8 +7,9 @@ import { TitledCard } from '@/components/ui/card';
 import { Notice } from '@/components/ui/notice';
 import { Skeleton } from '@/components/ui/skeleton';
 import { date } from '@/lib/times';
-import { NewTokenForm } from './new-token-form';
 import { tokensQuery, useDeleteToken, type Token } from './queries';
+
+const NewTokenForm = lazy(() => import('./new-token-form').then((module) => ({ default: module.NewTokenForm })));
 
 /** Personal tokens, for programs: made, shown once, deleted. */
 export function TokensCard() {
@@ -16,7 +17,9 @@ export function TokensCard() {
   return (
     <TitledCard title="API tokens">
       <p className="px-4 pt-4 text-muted-foreground">For programs that act for you. Send one as “Authorization: Bearer …”.</p>
-      <NewTokenForm />
+      <Suspense fallback={<div className="h-54 sm:h-23.5" />}>
+        <NewTokenForm />
+      </Suspense>
       {error && <Notice className="m-4">{sentenceOf(error)}</Notice>}
       {!tokens && !error && <Skeleton className="m-4 h-12" />}
       {tokens && tokens.length > 0 && (

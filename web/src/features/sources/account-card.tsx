@@ -1,20 +1,23 @@
 import { useQuery } from '@tanstack/react-query';
-import { useEffect } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import { usageQuery } from '@/api/me';
 import type { Account, Source } from '@/api/sources';
 import { announce } from '@/components/live-region';
 import { RelativeTime } from '@/components/relative-time';
 import { Button } from '@/components/ui/button';
 import { Switch } from '@/components/ui/switch';
+import { idle } from '@/lib/idle';
 import { useNow } from '@/lib/now';
 import { counted } from '@/lib/numbers';
 import { activityQuery } from '@/live/activity';
 import { isOpen, jobsQuery, type Job, type Jobs } from '@/live/jobs';
-import { AccountMenu } from './account-menu';
+import { AccountButton } from './account-button';
 import { arrival, stateOf, type CardState } from './card-state';
 import { CardFrame } from './card-frame';
 import { MainButton } from './main-button';
 import { useCancel, usePause } from './use-account-actions';
+
+const AccountMenu = lazy(() => idle().then(() => import('./account-menu')).then((module) => ({ default: module.AccountMenu })));
 
 export function AccountCard({ source, account }: { source: Source; account: Account }) {
   const job = useJob(account);
@@ -50,7 +53,9 @@ export function AccountCard({ source, account }: { source: Source; account: Acco
       actions={
         <>
           <MainButton source={source} account={account} action={state.action} />
-          <AccountMenu source={source} account={account} />
+          <Suspense fallback={<AccountButton source={source} account={account} disabled />}>
+            <AccountMenu source={source} account={account} />
+          </Suspense>
         </>
       }
     />

@@ -1,10 +1,10 @@
-import { RiCalendarLine, RiLinkUnlinkM, RiMoreLine, RiRefreshLine, RiSettings3Line } from '@remixicon/react';
+import { RiCalendarLine, RiLinkUnlinkM, RiRefreshLine, RiSettings3Line } from '@remixicon/react';
 import { useState } from 'react';
 import type { Account, Source } from '@/api/sources';
-import { Button } from '@/components/ui/button';
 import {
   DropdownMenu, DropdownMenuContent, DropdownMenuItem, DropdownMenuSeparator, DropdownMenuTrigger,
 } from '@/components/ui/dropdown-menu';
+import { AccountButton } from './account-button';
 import { DisconnectDialog } from './disconnect-dialog';
 import { OptionsDialog } from './options-dialog';
 import { RangeDialog } from './range-dialog';
@@ -17,14 +17,11 @@ export function AccountMenu({ source, account }: { source: Source; account: Acco
   const [open, setOpen] = useState<Open>(null);
   const reconnect = useReconnect();
   const close = () => setOpen(null);
-  const about = account.email ? `${source.name} (${account.email})` : source.name;
   return (
     <>
       <DropdownMenu>
         <DropdownMenuTrigger asChild>
-          <Button variant="ghost" size="icon" className="-mr-1.5 size-7" aria-label={`More for ${about}`}>
-            <RiMoreLine aria-hidden />
-          </Button>
+          <AccountButton source={source} account={account} />
         </DropdownMenuTrigger>
         <DropdownMenuContent>
           <DropdownMenuItem disabled={account.status !== 'active'} onSelect={() => setOpen('range')}>

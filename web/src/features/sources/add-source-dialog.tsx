@@ -6,6 +6,7 @@ import { Button } from '@/components/ui/button';
 import { Dialog, DialogContent, DialogDescription, DialogTitle } from '@/components/ui/dialog';
 import { Notice } from '@/components/ui/notice';
 import { useAskForKey } from './asking-for-key';
+import { isConnectable } from './connectable';
 import { useConnect } from './use-connect';
 
 interface AddSourceDialogProps {
@@ -34,10 +35,6 @@ export function AddSourceDialog({ sources, onClose }: AddSourceDialogProps) {
       </DialogContent>
     </Dialog>
   );
-}
-
-export function isConnectable(source: Source): boolean {
-  return source.connect.includes('oauth2') || source.connect.includes('api_key');
 }
 
 function isConnected(source: Source): boolean {

@@ -1,17 +1,21 @@
 import { RiAddLine } from '@remixicon/react';
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { sentenceOf } from '@/api/client';
 import { sourcesQuery, type Source } from '@/api/sources';
 import { Button } from '@/components/ui/button';
 import { Notice } from '@/components/ui/notice';
 import { Skeleton } from '@/components/ui/skeleton';
+import { idle } from '@/lib/idle';
 import { AccountCard } from './account-card';
 import { AddSourceCard } from './add-source-card';
-import { AddSourceDialog, isConnectable } from './add-source-dialog';
 import { AttemptCard } from './attempt-card';
+import { isConnectable } from './connectable';
 import { PanelCard } from './panel-card';
 import { useReturn } from './use-return';
+
+const load = () => import('./add-source-dialog').then((module) => ({ default: module.AddSourceDialog }));
+const AddSourceDialog = lazy(load);
 
 interface SourcesSectionProps extends Uses {
   isReady: boolean;
@@ -22,12 +26,15 @@ interface Uses {
   onUseLinks: () => void;
 }
 
+const GRID = 'grid grid-cols-1 gap-4 sm:grid-cols-2 lg:grid-cols-3';
+
 /** The page's head and the grid of cards. */
 export function SourcesSection({ isReady, onUseFiles, onUseLinks }: SourcesSectionProps) {
   const { data, error, refetch } = useQuery(sourcesQuery);
   const sources = isReady ? data : undefined;
   const [isAdding, setAdding] = useState(false);
   useReturn(sources);
+  useEffect(() => void idle().then(load).catch(() => undefined), []); // so that the dialog opens at once
   return (
     <>
       <div className="mb-4 flex items-center justify-between gap-3">
@@ -44,15 +51,23 @@ export function SourcesSection({ isReady, onUseFiles, onUseLinks }: SourcesSecti
           Connect a source once, and your calls arrive here by themselves from then on. Or drop a recording, or paste a link.
         </p>
       )}
-      <ul aria-label="Sources" aria-busy={!sources} className="grid grid-cols-1 gap-4 sm:grid-cols-2 lg:grid-cols-3">
-        {sources ? (
+      {sources ? (
+        <ul aria-label="Sources" className={GRID}>
           <Cards sources={sources} onUseFiles={onUseFiles} onUseLinks={onUseLinks} onAdd={() => setAdding(true)} />
-        ) : (
-          !error && [1, 2, 3].map((n) => <li key={n}><Skeleton className="h-52" /></li>)
-        )}
-      </ul>
-      {isAdding && sources && <AddSourceDialog sources={sources} onClose={() => setAdding(false)} />}
+        </ul>
+      ) : (
+        <Waiting isOver={error !== null} />
+      )}
+      <Suspense>{isAdding && sources && <AddSourceDialog sources={sources} onClose={() => setAdding(false)} />}</Suspense>
     </>
+  );
+}
+
+function Waiting({ isOver }: { isOver: boolean }) {
+  return (
+    <ul aria-label="Sources" aria-busy className={GRID}>
+      {!isOver && [1, 2, 3].map((n) => <li key={n}><Skeleton className="h-52" /></li>)}
+    </ul>
   );
 }
 

@@ -7,7 +7,7 @@ import { count, counted } from '@/lib/numbers';
 /** How much of the month's imports is used, for the page's head. */
 export function UsageMeter() {
   const { data: usage } = useQuery(usageQuery);
-  if (!usage) return <div className="h-8 w-44" />;
+  if (!usage) return <div className="h-7 w-44" />;
   return (
     <div className="grid gap-1 text-[0.8125rem] tabular-nums" title={usage.message ?? undefined}>
       <span className={cn('whitespace-nowrap', isUsedUp(usage) && 'font-semibold text-warning')}>{sentenceFor(usage)}</span>
