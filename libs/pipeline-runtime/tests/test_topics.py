@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import uuid4
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from tests.support.eventually import eventually
 from tests.support.servers import Servers
 
 from pipeline_contracts import DEAD_LETTERS_KEPT, IMPORT_ACTIVITY, TOPICS
@@ -27,8 +29,7 @@ async def test_topics_are_made_once_with_the_settings_that_the_contracts_want(ru
 
     admin = AIOKafkaAdminClient(bootstrap_servers=running_servers.kafka)
     await admin.start()
-    described = await admin.describe_topics(sorted(names))
-    partitions = {each["topic"].removeprefix(prefix): len(each["partitions"]) for each in described}
+    partitions = await eventually(partial(partitions_of, admin, prefix, names))
     found = await configs(admin, prefix, names)
     await admin.delete_topics([prefix + IMPORT_ACTIVITY.name])
     await admin.close()
@@ -43,6 +44,13 @@ async def test_topics_are_made_once_with_the_settings_that_the_contracts_want(ru
             assert found[topic.dead]["retention.ms"] == str(DEAD_LETTERS_KEPT.days * DAY)
             assert found[topic.dead]["max.message.bytes"] == str(MAX_DEAD_LETTER_BYTES)
     assert await make_topics(settings) == [prefix + IMPORT_ACTIVITY.name]  # what is gone is made again
+
+
+async def partitions_of(admin: AIOKafkaAdminClient, prefix: str, names: set[str]) -> dict[str, int] | None:
+    """How many each topic has, by its unprefixed name, once the broker knows them all: it hears of them later."""
+    described = await admin.describe_topics(sorted(names))
+    found = {each["topic"].removeprefix(prefix): len(each["partitions"]) for each in described}
+    return found if all(found.values()) else None
 
 
 async def configs(admin: AIOKafkaAdminClient, prefix: str, names: set[str]) -> dict[str, dict[str, str]]:

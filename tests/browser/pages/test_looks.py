@@ -123,7 +123,7 @@ STATES: dict[str, tuple[str, str, Step | None]] = {
     "calls-found": ("/calls?q=audio", "mark", None),
     "calls-none": ("/calls?q=zzzz", "text=No call fits.", None),
     "call-unknown": (f"/calls/{UUID(int=7)}", "[role=alert]", None),
-    "settings": ("/settings", "text=API tokens", None),
+    "settings": ("/settings", "text=Make token", None),
     "nothing-here": ("/calls/a/b", "text=There is nothing here", None),
 }
 

@@ -25,7 +25,11 @@ export function FilesPanel({ buttonRef }: { buttonRef: Ref<HTMLButtonElement> })
   const own = useUploads(queue);
   const { data: imports = [] } = useQuery(importsQuery(FILES));
   const { data: rules } = useQuery(infoQuery);
-  const { data: isActive } = useQuery({ ...sourcesQuery, select: (all) => all.find((one) => one.source === FILES)?.is_active !== false });
+  const { data: isActive } = useQuery({
+    ...sourcesQuery,
+    select: (all) => all.find((one) => one.source === FILES)?.is_active !== false,
+    retryOnMount: false, // shown once the sources have come or failed: that they failed stays to be read
+  });
   const input = useRef<HTMLInputElement>(null);
   const choose = () => input.current?.click();
   const add = useCallback(
