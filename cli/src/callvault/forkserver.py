@@ -82,7 +82,11 @@ def serve(channel: socket.socket) -> Job | None:
                 if not request:
                     return None
                 log, told = descriptors
-                parent, pid = os.getpid(), os.fork()
+                parent, pid = os.getpid(), _fork()
+                if pid is None:
+                    os.close(log)
+                    os.close(told)  # who asked sees that, and does without us
+                    continue
                 if pid == 0:
                     job = Job(**json.loads(request))
                     job.prepare(log, parent)
@@ -95,6 +99,15 @@ def serve(channel: socket.socket) -> Job | None:
                 forks[ended] = pid, told
                 selector.register(ended, selectors.EVENT_READ)
                 _tell(told, pid)
+
+
+def _fork() -> int | None:
+    """As os.fork; None where the system has no room for one more, which must not end those that there are."""
+    try:
+        return os.fork()
+    except OSError as error:
+        print(f"cannot fork: {error}", file=sys.stderr)
+        return None
 
 
 def _tell_end(ended: int, pid: int, told: int) -> None:
