@@ -23,7 +23,7 @@ import json, os, sys
 print(json.dumps({
     "name": __name__, "arguments": sys.argv, "folder": os.getcwd(), "environment": dict(os.environ),
     "session": os.getsid(0) == os.getpid(), "descriptors": sorted(map(int, os.listdir("/proc/self/fd")))[:-1],
-    "shared": "sqlalchemy" in sys.modules, "threads": len(os.listdir("/proc/self/task")),
+    "shared": "sqlalchemy" in sys.modules,
 }))
 sys.exit(7)
 """
@@ -68,8 +68,17 @@ def test_a_program_finds_its_own_environment_folder_and_log_and_what_it_imports_
     }  # fmt: skip
     assert told == {
         "name": "__main__", "arguments": [str(folder / "tells.py")], "folder": str(folder), "session": True,
-        "descriptors": [0, 1, 2], "shared": True, "threads": 1,
+        "descriptors": [0, 1, 2], "shared": True,
     }  # fmt: skip
+
+
+def test_what_is_shared_has_started_no_thread(programs: Programs, folder: Path) -> None:
+    child = staying(programs, folder)
+    server = psutil.Process(child.pid).parent()
+    assert server
+    assert server.num_threads() == 1
+    child.kill()
+    assert child.wait(10) == -signal.SIGKILL
 
 
 def test_it_is_listed_as_the_program_that_it_is(programs: Programs, folder: Path) -> None:
@@ -110,7 +119,9 @@ def test_the_death_of_the_server_takes_all_with_it_and_the_next_start_has_a_new_
 def test_what_is_too_long_to_ask_for_is_started_by_itself(programs: Programs, folder: Path) -> None:
     long = {f"LONG_{n}": "x" * 100_000 for n in range(3)}
     assert start(programs, "tells", folder, **long).wait(60) == 7
-    assert json.loads((folder / "tells.log").read_text())["environment"]["LONG_2"] == "x" * 100_000
+    told = json.loads((folder / "tells.log").read_text())
+    assert told["environment"]["LONG_2"] == "x" * 100_000
+    assert not told["shared"]
 
 
 def test_nothing_outlives_whoever_started_it(folder: Path) -> None:

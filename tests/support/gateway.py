@@ -19,12 +19,13 @@ import httpx
 from fastapi import FastAPI
 
 from callvault.clients import http_client
+from callvault.ports import free_port
 from callvault.spawn import Child
 from ingest_gateway.app import create_app
 from ingest_gateway.settings import GatewaySettings
 from pipeline_runtime.identifiers import uuid7s
 from tests.support.eventually import eventually
-from tests.support.programs import free_port, start
+from tests.support.programs import start
 from tests.support.stack import Person, Stack
 
 SPEECH = Path(__file__).parents[1] / "speech"

@@ -24,8 +24,8 @@ from callvault.embedded.postgres import Postgres
 from callvault.environment import MIGRATION_URL, ROLE_URLS, stack_environment
 from callvault.finding import find_services, is_connector, source_of
 from callvault.home import Home
+from callvault.ports import free_port
 from tests.support.eventually import eventually
-from tests.support.programs import free_port
 
 SPEECH = Path(__file__).parents[1] / "speech"
 COMMAND = Path(sys.executable).with_name("callvault")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import socket
 import tempfile
 from collections.abc import Mapping
 from functools import cache
@@ -18,13 +17,6 @@ def start(module: str, environment: Mapping[str, str], log: Path) -> Child:
     """`python -m module` with this process's environment and that one, its output in `log`."""
     given = {**os.environ, **environment, "PYTHONUNBUFFERED": "1"}
     return _programs().start(module, log=log, environment=given, folder=Path.cwd())
-
-
-def free_port() -> int:
-    """One that nobody has now."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @cache

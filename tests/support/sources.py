@@ -24,6 +24,7 @@ from cryptography.fernet import Fernet
 from nacl.public import PublicKey, SealedBox
 
 from callvault.clients import http_client
+from callvault.ports import free_port
 from callvault.spawn import Child
 from pipeline_contracts import (
     CancelRequested,
@@ -36,7 +37,7 @@ from pipeline_contracts import (
 )
 from pipeline_runtime.connectors.keys import KeyRing
 from tests.support.eventually import eventually
-from tests.support.programs import free_port, start
+from tests.support.programs import start
 from tests.support.servers import connector_role
 from tests.support.stack import Person, Stack
 

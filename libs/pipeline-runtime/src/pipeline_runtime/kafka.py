@@ -26,9 +26,9 @@ METADATA_MS = 5_000
 PACK_BYTES = 256 * 1024
 """How much travels in one batch. The client's default of 16 KB costs a request for thirty events."""
 
-FETCH_WAIT_MS = 1_500
-"""How long the broker holds a fetch that finds nothing; a message ends it at once. Three times the default:
-consumers that wait are much of what a stack costs that has nothing to do."""
+FETCH_WAIT_MS = 200
+"""How long the broker holds a fetch that finds nothing. aiokafka has one fetch under way for each broker, and it does
+not ask for the partitions whose messages are just being read: whatever comes there meanwhile waits for its end."""
 
 BEGIN_SECONDS = 3.0
 """How long a message may wait for its topic's metadata or for room in the buffer."""

@@ -21,7 +21,7 @@ from pipeline_contracts import (
     Unreadable,
     decode,
 )
-from pipeline_runtime.kafka import client_options
+from pipeline_runtime.kafka import FETCH_WAIT_MS, client_options
 from pipeline_runtime.settings import KafkaSettings
 
 PAUSE_SECONDS = 1.0
@@ -62,6 +62,7 @@ class NewsReader:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="latest",
+            fetch_max_wait_ms=FETCH_WAIT_MS,
         )
         try:
             await consumer.start()

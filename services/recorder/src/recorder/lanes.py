@@ -17,16 +17,13 @@ from aiokafka.errors import KafkaError
 
 from pipeline_contracts import IMPORT_RESULTS
 from pipeline_runtime import metrics
-from pipeline_runtime.kafka import client_options
+from pipeline_runtime.kafka import FETCH_WAIT_MS, client_options
 from recorder.results import read
 from recorder.settings import RecorderSettings
 from recorder.writer import Writer
 
 GROUP = "recorder"
 READ_MS = 500
-FETCH_WAIT_MS = 100
-"""How long the broker holds a fetch that finds nothing. There is one fetch at a time: one that waits for empty
-partitions holds up those that have been read to the end of what had come, however much more the broker has."""
 MAX_POLL_MS = 30 * 60 * 1000
 
 log = structlog.get_logger()
