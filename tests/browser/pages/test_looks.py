@@ -153,9 +153,10 @@ async def test_signing_in_and_up_is_in_order(hub: Hub, browser: Browser) -> None
 
 async def test_what_is_loading_or_cannot_be_had_is_in_order(person: Person) -> None:
     async def see(page: Page, scheme: Scheme) -> list[str]:
-        held = asyncio.Event()
+        held, asked = asyncio.Event(), list[str]()
 
         async def hold(route: Route) -> None:
+            asked.append(route.request.url)
             await held.wait()
             await route.abort()
 
@@ -166,6 +167,7 @@ async def test_what_is_loading_or_cannot_be_had_is_in_order(person: Person) -> N
         held.set()
         await expect(page.get_by_role("alert")).to_contain_text("CallVault cannot be reached.", timeout=60_000)
         wrong += await survey(page, "unreachable", scheme)
+        assert len(asked) == 4  # once, and three times more before it is said; then it stands
         await page.unroute("**/api/sources")
         await page.get_by_role("button", name="Try again").click()
         await expect(page.get_by_role("list", name="Sources")).to_contain_text("Recordings from your disk")

@@ -15,7 +15,7 @@ function begun(...names: string[]) {
 
 /**
  * Which of Tailwind's classes are about the same, as far as a part of the page changes what a component has by itself.
- * Tailwind-merge's own list has all that there are: to read it took longer than to draw the page.
+ * Tailwind-merge's own list has all that there are: to read it would hold up the first drawing.
  */
 export const CLASS_GROUPS = {
   display: ['block', 'inline-block', 'inline-flex', 'flex', 'grid', 'hidden'],

@@ -27,8 +27,9 @@ PACK_BYTES = 256 * 1024
 """How much travels in one batch. The client's default of 16 KB costs a request for thirty events."""
 
 FETCH_WAIT_MS = 200
-"""How long the broker holds a fetch that finds nothing. aiokafka has one fetch under way for each broker, and it does
-not ask for the partitions whose messages are just being read: whatever comes there meanwhile waits for its end."""
+"""How long the broker holds a fetch that finds nothing. aiokafka has one fetch under way for each broker, which
+leaves out the partitions whose messages are just being read: whatever comes there meanwhile waits for its end. A
+shorter time costs an idle stack more."""
 
 BEGIN_SECONDS = 3.0
 """How long a message may wait for its topic's metadata or for room in the buffer."""
