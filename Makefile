@@ -35,7 +35,7 @@ down: setup ## stop a stack that runs in the background
 
 test: setup-dev ## run all tests (ARGS="..." for pytest)
 	@$(if $(ARGS),,$(NPM) test)
-	@$(PYTHON) -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
+	@$(PYTHON) -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-long: setup-dev ## connectors by every case, 500 other orders of events (STORIES=500), three hours of sound (LONG_MINUTES=180)
 	@for source in fathom zoom youtube; do $(BIN)/callvault connector check $$source || exit; done

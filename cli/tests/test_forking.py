@@ -37,10 +37,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def programs(folder: Path) -> Iterator[Programs]:
-    """A starter of programs."""
-    made = Programs(folder / "forkserver.log")
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
+    """A starter of programs. Its server is started with the first of them."""
+    made = Programs(tmp_path_factory.mktemp("programs") / "forkserver.log")
     yield made
     made.close()
 

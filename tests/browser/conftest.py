@@ -13,9 +13,8 @@ from playwright.async_api import Browser, async_playwright
 from callvault.clients import http_client
 from tests.browser.hub import Hub, Person, chromium
 from tests.support.live import live_stack
-from tests.support.sources import ADDRESSES, CLIENT, World, sandbox_address
+from tests.support.sources import ADDRESSES, CLIENT, World
 
-__all__ = ["sandbox_address"]
 WORLD = f"page-{uuid4().hex[:8]}"
 UPLOAD_LIMIT = 20_000_000
 

@@ -8,9 +8,8 @@ import pytest
 
 from callvault.clients import http_client
 from tests.support.live import Live, live_stack
-from tests.support.sources import ADDRESSES, CLIENT, ZOOM_SECRET, World, sandbox_address
+from tests.support.sources import ADDRESSES, CLIENT, ZOOM_SECRET, World
 
-__all__ = ["sandbox_address"]
 _WORLD = "live"
 
 

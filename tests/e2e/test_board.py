@@ -19,9 +19,8 @@ from tests.support.board import alert_queries, panel_queries
 from tests.support.eventually import eventually
 from tests.support.live import Caller, Live, live_stack
 from tests.support.prometheus import Prometheus, prometheus_over
-from tests.support.sources import ADDRESSES, CLIENT, World, sandbox_address
+from tests.support.sources import ADDRESSES, CLIENT, World
 
-__all__ = ["sandbox_address"]
 pytestmark = pytest.mark.timeout(300)
 
 WORLD = f"board-{uuid4().hex[:8]}"

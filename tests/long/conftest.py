@@ -9,10 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.desk import Desk
-from tests.support.sources import sandbox_address
 from tests.support.stack import Stack
-
-__all__ = ["sandbox_address"]
 
 collect_ignore_glob = [] if "LONG_MINUTES" in os.environ else ["test_*.py"]
 

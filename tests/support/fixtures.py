@@ -58,7 +58,6 @@ async def stack_on(running_servers: Servers) -> AsyncIterator[Stack]:
     name = f"test_{uuid4().hex[:12]}"
     admin = await asyncpg.connect(running_servers.admin)
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER callvault_owner")
-    await admin.close()
     settings = KafkaSettings(kafka_bootstrap_servers=running_servers.kafka, kafka_topic_prefix=f"{name}.")
     await make_topics(settings)
     owner = await asyncpg.connect(running_servers.url("callvault_owner", name))
@@ -71,4 +70,5 @@ async def stack_on(running_servers: Servers) -> AsyncIterator[Stack]:
         await made.close()
         await publisher.stop()
         await owner.close()
-        await _drop(running_servers, name)
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await admin.close()

@@ -13,8 +13,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from faststream.kafka import KafkaBroker
 
 from pipeline_contracts import DiscoveryEnded, Envelope, Headers, Message, Topic
-from pipeline_runtime.consume import Handle, subscribe
-from pipeline_runtime.kafka import MAX_DEAD_LETTER_BYTES, Publisher, make_broker
+from pipeline_runtime.consume import Handle, make_broker, subscribe
+from pipeline_runtime.kafka import MAX_DEAD_LETTER_BYTES, Publisher
 from pipeline_runtime.settings import KafkaSettings
 from tests.support.eventually import eventually
 

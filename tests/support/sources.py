@@ -1,5 +1,5 @@
 """Sources for tests: the sandbox, a connector's process and the recorder's on a test's stack, and what a
-gateway would do for a user. A test folder imports the fixtures that it wants from here."""
+gateway would do for a user."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from tests.support.road import Road, number_of, open_road
 from tests.support.servers import Servers
 
 from pipeline_contracts import Message
-from pipeline_runtime.kafka import make_broker
+from pipeline_runtime.consume import make_broker
 
 # A reader that stays in the middle of its second message. The group misses it after one second.
 DIES_IN_THE_MIDDLE = """

@@ -86,3 +86,13 @@ async def test_a_publisher_that_was_not_started_says_so(road: Road) -> None:
         await idle.ping()
     await idle.stop()
     await road.publisher.ping()
+
+
+async def test_one_that_has_sent_nothing_asks_for_no_topics_of_others(road: Road) -> None:
+    idle = Publisher(road.settings, app="tests")
+    await idle.start()
+    await idle.ping()
+    assert idle._producer
+    known = idle._producer.client.cluster.topics(exclude_internal_topics=False)
+    await idle.stop()
+    assert not {name for name in known if not name.startswith(road.settings.kafka_topic_prefix)}

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline_runtime.kafka import client_options, make_broker, ssl_context
+from pipeline_runtime.consume import make_broker
+from pipeline_runtime.kafka import client_options, ssl_context
 from pipeline_runtime.settings import (
     DatabaseSettings,
     DatabaseUrl,

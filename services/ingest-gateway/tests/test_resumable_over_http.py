@@ -26,14 +26,14 @@ from .tus import begun, decided, id_of, send
 RATE = 16_000
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def lone_stack(running_servers: Servers) -> AsyncIterator[Stack]:
     """Without replicas that share the database and not the folder: they would ask for bytes in vain."""
     async with stack_on(running_servers) as stack:
         yield stack
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def lone(lone_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GatewayProcess]:
     async with gateway_process(lone_stack, tmp_path_factory.mktemp("lone")) as running:
         yield running

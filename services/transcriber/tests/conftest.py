@@ -9,13 +9,10 @@ from pathlib import Path
 import pytest
 from tests.support.desk import SPEECH, Desk
 from tests.support.engine_server import EngineServer, engine_server
-from tests.support.sources import sandbox_address
 from tests.support.stack import Stack
 
 from transcriber.audio import decode
 from transcriber.engines import PartAudio
-
-__all__ = ["sandbox_address"]
 
 Load = Callable[[str], PartAudio]
 

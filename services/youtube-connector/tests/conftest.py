@@ -12,12 +12,10 @@ import pytest_asyncio
 from tests.support.eventually import eventually
 from tests.support.fixtures import stack_on
 from tests.support.servers import Servers
-from tests.support.sources import Source, World, sandbox_address, source_on, world_at
+from tests.support.sources import Source, World, source_on, world_at
 from tests.support.stack import Person
 
 from pipeline_contracts import FetchRequested
-
-__all__ = ["sandbox_address"]
 
 
 @dataclass(frozen=True)

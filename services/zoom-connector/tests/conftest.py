@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 from tests.support.fixtures import stack_on
 from tests.support.servers import Servers
-from tests.support.sources import Source, World, sandbox_address, source_on, world_at
-
-__all__ = ["sandbox_address"]
+from tests.support.sources import Source, World, source_on, world_at
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -9,10 +9,11 @@ from typing import Any
 import structlog
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from pipeline_contracts import Message, Topic, Unreadable, decode
 from pipeline_runtime import deadletters
-from pipeline_runtime.kafka import FETCH_WAIT_MS, MAX_DEAD_LETTER_BYTES, Publisher
+from pipeline_runtime.kafka import FETCH_WAIT_MS, MAX_DEAD_LETTER_BYTES, METADATA_MS, Publisher, ssl_context
 from pipeline_runtime.settings import KafkaSettings
 
 HEARTBEAT_MS = 1000
@@ -24,6 +25,34 @@ Handle = Callable[[Message], Awaitable[None]]
 OnUnreadable = Callable[[list[tuple[str, bytes]], str], Awaitable[None]]
 
 log = structlog.get_logger()
+
+
+def make_broker(settings: KafkaSettings, *, app: str) -> KafkaBroker:
+    """The broker that a service's subscribers hang on. Messages go out by the Publisher."""
+    return KafkaBroker(
+        settings.kafka_bootstrap_servers.split(","),
+        client_id=app,
+        consumer_only=True,
+        metadata_max_age_ms=METADATA_MS,
+        security=_security(settings),
+        apply_types=False,
+        logger=None,
+        graceful_timeout=10,
+    )
+
+
+def _security(settings: KafkaSettings) -> BaseSecurity | None:
+    context = ssl_context(settings)
+    if not settings.kafka_security_protocol.startswith("SASL"):
+        return BaseSecurity(ssl_context=context) if context else None
+    scheme = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
+    password = settings.kafka_sasl_password
+    return scheme[settings.kafka_sasl_mechanism](
+        username=settings.kafka_sasl_username or "",
+        password=password.get_secret_value() if password else "",
+        ssl_context=context,
+        use_ssl=context is not None,
+    )
 
 
 async def _as_it_came(message: KafkaMessage) -> KafkaMessage:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from pipeline_runtime.settings import DatabaseUrl, sqlalchemy_url
@@ -16,18 +18,25 @@ _SPEAK_FOR = text("SELECT set_config('callvault.user_id', :user, true)")
 
 
 def make_engine(url: DatabaseUrl, *, app: str, pool_size: int = 10) -> AsyncEngine:
-    """An engine for one role. Connections are checked before use: the server may have been restarted.
+    """An engine for one role. A connection that the server has closed, as when it restarts, is not used again.
 
     Errors never carry a statement's values: hashes and transcripts are among them.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         sqlalchemy_url(url),
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
         hide_parameters=True,
         connect_args={"timeout": 10, "server_settings": {"application_name": app}},
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+    """The driver hears of a connection's end by itself; to ask the server each time is three round trips."""
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 @asynccontextmanager

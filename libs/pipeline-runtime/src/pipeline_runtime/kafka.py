@@ -1,4 +1,4 @@
-"""Kafka: one set of connection options, the FastStream broker for subscribers, the publisher for all else."""
+"""Kafka: one set of connection options for all clients, and the publisher."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import MessageSizeTooLargeError
-from faststream.kafka import KafkaBroker
-from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 
-from pipeline_contracts import Encoded, Headers
+from pipeline_contracts import IMPORT_RESULTS, Encoded, Headers
 from pipeline_runtime.packing import Pack, pack
 from pipeline_runtime.settings import KafkaSettings
 
@@ -28,8 +26,8 @@ PACK_BYTES = 256 * 1024
 
 FETCH_WAIT_MS = 200
 """How long the broker holds a fetch that finds nothing. aiokafka has one fetch under way for each broker, which
-leaves out the partitions whose messages are just being read: whatever comes there meanwhile waits for its end. A
-shorter time costs an idle stack more."""
+leaves out the partitions whose messages are just being read: whatever comes there meanwhile waits for its end.
+A shorter time costs an idle stack more."""
 
 BEGIN_SECONDS = 3.0
 """How long a message may wait for its topic's metadata or for room in the buffer."""
@@ -59,33 +57,6 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
     }
 
 
-def make_broker(settings: KafkaSettings, *, app: str) -> KafkaBroker:
-    """The broker that a service's subscribers hang on. Messages go out by the Publisher."""
-    return KafkaBroker(
-        settings.kafka_bootstrap_servers.split(","),
-        client_id=app,
-        metadata_max_age_ms=METADATA_MS,
-        security=_security(settings),
-        apply_types=False,
-        logger=None,
-        graceful_timeout=10,
-    )
-
-
-def _security(settings: KafkaSettings) -> BaseSecurity | None:
-    context = ssl_context(settings)
-    if not settings.kafka_security_protocol.startswith("SASL"):
-        return BaseSecurity(ssl_context=context) if context else None
-    scheme = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
-    password = settings.kafka_sasl_password
-    return scheme[settings.kafka_sasl_mechanism](
-        username=settings.kafka_sasl_username or "",
-        password=password.get_secret_value() if password else "",
-        ssl_context=context,
-        use_ssl=context is not None,
-    )
-
-
 class Publisher:
     """Sends messages and returns when Kafka has them: all replicas, no doubles by a retry of the client."""
 
@@ -107,6 +78,8 @@ class Publisher:
             request_timeout_ms=15_000,
         )
         await self._producer.start()
+        # One that knows of no topic asks for all that the cluster has, every few seconds.
+        await self._producer.client.set_topics([self._settings.kafka_topic_prefix + IMPORT_RESULTS.name])
 
     async def stop(self) -> None:
         """Send what is under way, then disconnect."""
@@ -114,8 +87,9 @@ class Publisher:
             await self._producer.stop()
 
     async def ping(self) -> None:
-        """Raise where Kafka does not answer."""
-        await self._started().client.fetch_all_metadata()
+        """Raise KafkaError where no broker answers."""
+        if not await self._started().client.force_metadata_update():
+            raise KafkaConnectionError("no broker answers")
 
     async def send(self, message: Encoded) -> None:
         """Send one message. Raises aiokafka's KafkaError where Kafka did not confirm it."""

@@ -13,9 +13,9 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from pipeline_contracts import IMPORT_AUDIO
-from pipeline_runtime.consume import subscribe
+from pipeline_runtime.consume import make_broker, subscribe
 from pipeline_runtime.database import is_away, make_engine, ping
-from pipeline_runtime.kafka import Publisher, make_broker
+from pipeline_runtime.kafka import Publisher
 from pipeline_runtime.service import check, make_app, running, serve
 from pipeline_runtime.settings import driver_url
 from pipeline_runtime.storage import Storage
@@ -75,14 +75,12 @@ def create_app(settings: TranscriberSettings) -> ASGIApp:
             stack.push_async_callback(broker.stop)
             yield
 
-    async def connected() -> str | None:
-        return None if await broker.ping(2.0) else "no answer"
-
-    return make_app(
-        lifespan,
-        {"database": check(partial(ping, database)), "kafka": connected, "engine": engine_check(engine)},
-        {"engine": engine.notice},
-    )
+    checks = {
+        "database": check(partial(ping, database)),
+        "kafka": check(publisher.ping),
+        "engine": engine_check(engine),
+    }
+    return make_app(lifespan, checks, {"engine": engine.notice})
 
 
 def engine_check(engine: Engine) -> Any:

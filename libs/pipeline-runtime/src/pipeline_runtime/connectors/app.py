@@ -18,9 +18,8 @@ from pipeline_runtime.connectors.settings import KitSettings, source_settings
 from pipeline_runtime.connectors.tickets import Tickets
 from pipeline_runtime.connectors.values import Connector
 from pipeline_runtime.connectors.workers import Workers
-from pipeline_runtime.consume import subscribe
+from pipeline_runtime.consume import make_broker, subscribe
 from pipeline_runtime.database import is_away, ping
-from pipeline_runtime.kafka import make_broker
 from pipeline_runtime.service import check, make_app, running
 from pipeline_runtime.settings import driver_url
 from pipeline_runtime.tasks import Bell
@@ -65,10 +64,8 @@ def create_app(connector: Connector, settings: KitSettings | None = None) -> ASG
             await stack.enter_async_context(running("heartbeat", chores.keep_said))
             yield
 
-    async def connected() -> str | None:
-        return None if await broker.ping(2.0) else "no answer"
-
-    return make_app(lifespan, {"database": check(partial(ping, kit.engine)), "kafka": connected})
+    checks = {"database": check(partial(ping, kit.engine)), "kafka": check(kit.publisher.ping)}
+    return make_app(lifespan, checks)
 
 
 def serve(connector: Connector) -> NoReturn:
