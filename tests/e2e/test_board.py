@@ -31,7 +31,7 @@ QUIET = {
 }  # fmt: skip
 """What ought to be 0 here: nothing is held, and tasks and webhooks are seen to before they are counted."""
 PROVOKED = {"DeadLettersGrowing", "OutboxRefused", "WebhooksRefused"}
-ROUNDS = (("standup.m4a", "A first call"), ("support.m4a", "A second call"))
+ROUNDS = (("budget.mp3", "A first call"), ("support.m4a", "A second call"))
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ class Traffic:
 
     async def files(self, name: str) -> None:
         """A new one, one that is known the second time, one without speech, one without bytes."""
-        taken = [await self.caller.upload(one) for one in (name, "standup.m4a", "silence.m4a")]
+        taken = [await self.caller.upload(one) for one in (name, "budget.mp3", "silence.m4a")]
         refused = await self.caller.http.post("/api/imports/file", files={"file": ("empty.mp3", b"")})
         assert refused.status_code == 422
         for one in taken:

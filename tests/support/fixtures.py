@@ -39,6 +39,13 @@ async def _make_template(running: Servers) -> None:
     await migrate(_url(running.url("callvault_owner", TEMPLATE)))
 
 
+async def clone(admin: asyncpg.Connection[asyncpg.Record], database: str) -> None:
+    """A database like the template. Its files are copied: to write them by way of the log takes half as long again."""
+    await admin.execute(
+        f"CREATE DATABASE {database} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY OWNER callvault_owner"
+    )
+
+
 async def _drop(running: Servers, database: str) -> None:
     admin = await asyncpg.connect(running.admin)
     await admin.execute(f"DROP DATABASE {database} WITH (FORCE)")
@@ -57,7 +64,7 @@ async def stack_on(running_servers: Servers) -> AsyncIterator[Stack]:
     """A database and topics that nobody else knows, for as long as the caller likes."""
     name = f"test_{uuid4().hex[:12]}"
     admin = await asyncpg.connect(running_servers.admin)
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER callvault_owner")
+    await clone(admin, name)
     settings = KafkaSettings(kafka_bootstrap_servers=running_servers.kafka, kafka_topic_prefix=f"{name}.")
     await make_topics(settings)
     owner = await asyncpg.connect(running_servers.url("callvault_owner", name))

@@ -124,11 +124,13 @@ def _tell(told: int, number: int) -> None:
 
 def main(arguments: list[str]) -> None:
     """Import, then serve; a fork leaves this as the service that it has become."""
+    gc.disable()
     for name in _SHARED:
         with suppress(ImportError):  # of a package that no service here needs
             importlib.import_module(name)
     gc.collect()
     gc.freeze()  # what all share is looked at by no collection, and so not copied by it
+    gc.enable()
     with socket.socket(fileno=int(arguments[0])) as channel:
         job = serve(channel)
     if job:

@@ -38,11 +38,8 @@ def plain(text: str) -> str:
     return " ".join(re.findall(r"[a-z0-9]+", text.lower()))
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["standup.m4a", "budget.mp3", "hiring.wav", "support.m4a", "webinar.mp4", "interview.mov", "kitchen.webm"],
-)
-async def test_speech_in_every_format_is_understood(
+@pytest.mark.parametrize("name", ["standup.m4a", "hiring.wav"])
+async def test_speech_is_understood(
     engine: LocalEngine, load: Load, scripts: dict[str, str], name: str
 ) -> None:
     part, done = load(name), list[float]()
