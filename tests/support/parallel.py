@@ -21,8 +21,8 @@ TOGETHER = (
 """Folders whose tests share what is slow to start, and one file. They take longest and begin first."""
 
 MEMORY = Path("/dev/shm")
-ROOM = 4 * 1024**3
-"""In bytes. A whole run leaves about a quarter of it in the servers' folder."""
+ROOM = 1024**3
+"""In bytes. A whole run takes a fifth of it."""
 
 _open = ExitStack()
 

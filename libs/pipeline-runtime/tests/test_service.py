@@ -10,11 +10,14 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import pytest
+
+from pipeline_runtime import service as service_module
 
 SCRIPT = """
 import asyncio, os, sys
@@ -148,3 +151,21 @@ async def test_a_start_that_fails_and_a_loop_that_dies_end_the_process_with_1() 
     events = {line["event"]: line for line in dies.said}
     assert "the loop's fault" in events["loop.died"]["exception"]
     assert "service.drained" in events  # even so
+
+
+async def test_a_loop_that_goes_on_though_it_was_cancelled_is_cancelled_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(service_module, "AGAIN_SECONDS", 0.05)
+    took = 0
+
+    async def loop() -> None:
+        nonlocal took
+        with suppress(asyncio.CancelledError):  # as aiokafka's clients do while they close
+            await asyncio.Event().wait()
+        took += 1
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(5), service_module.running("deaf", loop):
+        await asyncio.sleep(0)
+    assert took == 1

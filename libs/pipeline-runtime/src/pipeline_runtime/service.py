@@ -30,6 +30,8 @@ Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
 CHECK_SECONDS = 3.0
 GRACE_SECONDS = 10
+AGAIN_SECONDS = 5.0
+"""Until a loop that goes on though it was cancelled is cancelled again. To tidy up takes less."""
 
 log = structlog.get_logger()
 _dead_loops: set[str] = set()
@@ -105,8 +107,10 @@ async def running(name: str, loop: Callable[[], Awaitable[None]]) -> AsyncIterat
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        # Again and again: a library may take it for the end of a task of its own, and go on (aiokafka's close does).
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=AGAIN_SECONDS)
 
 
 def serve(service: str, settings: ServiceSettings, make: Callable[[], ASGIApp]) -> NoReturn:

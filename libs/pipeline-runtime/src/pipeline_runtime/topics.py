@@ -55,6 +55,8 @@ async def make_topics(settings: KafkaSettings, topics: Iterable[Topic] = TOPICS)
         answer = await admin.create_topics(wanted(settings, topics))
     finally:
         await admin.close()
+    if (task := asyncio.current_task()) and task.cancelling():
+        raise asyncio.CancelledError  # that came while it closed, and was taken for that of its own task
     made = []
     for name, code, *rest in answer.topic_errors:
         error = for_code(code)
