@@ -107,7 +107,7 @@ async def running(name: str, loop: Callable[[], Awaitable[None]]) -> AsyncIterat
     try:
         yield
     finally:
-        # Again and again: a library may take it for the end of a task of its own, and go on (aiokafka's close does).
+        # Again and again: a library may take it for the end of its own task, and go on (aiokafka's close does).
         while not task.done():
             task.cancel()
             await asyncio.wait([task], timeout=AGAIN_SECONDS)
