@@ -64,6 +64,9 @@ class Budgets:
             budget.bucket: replace(budget, calls=budget.calls * factor) for budget in manifest.budgets
         }
         self._workspaces: dict[UUID, str] = {}
+        metrics.SOURCE_WAIT_SECONDS.labels(self._source)  # a rate that begins with the first wait does not show it
+        for why in ("told", "spent"):
+            metrics.SOURCE_BLOCKED.labels(self._source, why)
 
     async def debit(self, bucket: str, account: UUID | None, *, live: bool) -> None:
         """Take one call from `global` and from the bucket. Raises Transient where the wait is long."""
