@@ -64,7 +64,8 @@ class Budgets:
             budget.bucket: replace(budget, calls=budget.calls * factor) for budget in manifest.budgets
         }
         self._workspaces: dict[UUID, str] = {}
-        metrics.SOURCE_WAIT_SECONDS.labels(self._source)  # a rate that begins with the first wait does not show it
+        # A rate does not show the wait that a counter begins with.
+        metrics.SOURCE_WAIT_SECONDS.labels(self._source)
         for why in ("told", "spent"):
             metrics.SOURCE_BLOCKED.labels(self._source, why)
 
