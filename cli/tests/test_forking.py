@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from callvault import forkserver
 from callvault.forking import Programs
 from callvault.spawn import Child, created
 
@@ -114,6 +116,23 @@ def test_the_death_of_the_server_takes_all_with_it_and_the_next_start_has_a_new_
     assert [child.wait(10) for child in (first, second)] == [-signal.SIGKILL] * 2
     assert created(first.pid) is created(second.pid) is None
     assert start(programs, "tells", folder).wait(60) == 7
+
+
+def test_where_there_is_no_room_for_one_more_the_server_stays_and_whoever_asked_is_told(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    def no_room() -> int:
+        raise BlockingIOError("no room")
+
+    monkeypatch.setattr(os, "fork", no_room)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    told, tell = os.pipe()
+    with ours, theirs, (folder / "log").open("wb") as log, os.fdopen(told) as telling:
+        socket.send_fds(ours, [b"{}"], [log.fileno(), tell])
+        os.close(tell)
+        ours.shutdown(socket.SHUT_WR)
+        assert forkserver.serve(theirs) is None  # it has gone on to the end of the channel
+        assert telling.read() == ""
 
 
 def test_what_is_too_long_to_ask_for_is_started_by_itself(programs: Programs, folder: Path) -> None:

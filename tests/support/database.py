@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeAlias
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -12,9 +11,8 @@ from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from pipeline_runtime.database import make_engine
-from pipeline_runtime.kafka import Publisher
-from pipeline_runtime.settings import DatabaseUrl, KafkaSettings
-from tests.support.fixtures import clone
+from pipeline_runtime.settings import DatabaseUrl
+from tests.support.fixtures import database_on
 from tests.support.servers import Servers
 from tests.support.stack import Stack
 
@@ -26,15 +24,8 @@ MakeEngine: TypeAlias = Callable[[str], AsyncEngine]
 @pytest.fixture
 async def tables(running_servers: Servers) -> AsyncIterator[Stack]:
     """The database of a stack alone: what needs no topic is ready in a tenth of the time."""
-    name = f"test_{uuid4().hex[:12]}"
-    admin = await asyncpg.connect(running_servers.admin)
-    await clone(admin, name)
-    owner = await asyncpg.connect(running_servers.url("callvault_owner", name))
-    settings = KafkaSettings(kafka_bootstrap_servers=running_servers.kafka, kafka_topic_prefix=f"{name}.")
-    yield Stack(running_servers, name, f"{name}.", owner, Publisher(settings, app="tests"))
-    await owner.close()
-    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await admin.close()
+    async with database_on(running_servers) as made:
+        yield made
 
 
 @pytest.fixture

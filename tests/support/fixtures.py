@@ -39,17 +39,27 @@ async def _make_template(running: Servers) -> None:
     await migrate(_url(running.url("callvault_owner", TEMPLATE)))
 
 
-async def clone(admin: asyncpg.Connection[asyncpg.Record], database: str) -> None:
-    """A database like the template. Its files are copied: to write them by way of the log takes half as long again."""
-    await admin.execute(
-        f"CREATE DATABASE {database} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY OWNER callvault_owner"
-    )
-
-
 async def _drop(running: Servers, database: str) -> None:
     admin = await asyncpg.connect(running.admin)
     await admin.execute(f"DROP DATABASE {database} WITH (FORCE)")
     await admin.close()
+
+
+@asynccontextmanager
+async def database_on(running: Servers) -> AsyncIterator[Stack]:
+    """A stack's database alone: a clone of the template, dropped at the end. Its publisher is not started."""
+    name = f"test_{uuid4().hex[:12]}"
+    admin = await asyncpg.connect(running.admin)
+    # By its files: to write a database by way of the log takes longer.
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY OWNER callvault_owner")
+    owner = await asyncpg.connect(running.url("callvault_owner", name))
+    settings = KafkaSettings(kafka_bootstrap_servers=running.kafka, kafka_topic_prefix=f"{name}.")
+    try:
+        yield Stack(running, name, f"{name}.", owner, Publisher(settings, app="tests"))
+    finally:
+        await owner.close()
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await admin.close()
 
 
 @pytest.fixture
@@ -62,20 +72,11 @@ async def stack(running_servers: Servers) -> AsyncIterator[Stack]:
 @asynccontextmanager
 async def stack_on(running_servers: Servers) -> AsyncIterator[Stack]:
     """A database and topics that nobody else knows, for as long as the caller likes."""
-    name = f"test_{uuid4().hex[:12]}"
-    admin = await asyncpg.connect(running_servers.admin)
-    await clone(admin, name)
-    settings = KafkaSettings(kafka_bootstrap_servers=running_servers.kafka, kafka_topic_prefix=f"{name}.")
-    await make_topics(settings)
-    owner = await asyncpg.connect(running_servers.url("callvault_owner", name))
-    publisher = Publisher(settings, app="tests")
-    await publisher.start()
-    made = Stack(running_servers, name, f"{name}.", owner, publisher)
-    try:
-        yield made
-    finally:
-        await made.close()
-        await publisher.stop()
-        await owner.close()
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await admin.close()
+    async with database_on(running_servers) as made:
+        await make_topics(made.kafka)
+        await made.publisher.start()
+        try:
+            yield made
+        finally:
+            await made.close()
+            await made.publisher.stop()

@@ -124,7 +124,7 @@ def _tell(told: int, number: int) -> None:
 
 def main(arguments: list[str]) -> None:
     """Import, then serve; a fork leaves this as the service that it has become."""
-    gc.disable()
+    gc.disable()  # what is imported stays
     for name in _SHARED:
         with suppress(ImportError):  # of a package that no service here needs
             importlib.import_module(name)

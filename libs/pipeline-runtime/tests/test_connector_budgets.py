@@ -7,8 +7,10 @@ from uuid import UUID
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 from tests.support.kit import MANIFEST, Bench
 
+from pipeline_runtime import metrics
 from pipeline_runtime.connectors import Budget, Http, connecting
 from pipeline_runtime.connectors.budgets import Budgets
 from pipeline_runtime.connectors.values import Account
@@ -46,3 +48,8 @@ async def test_a_connection_says_which_workspace_it_is_of(bench: Bench) -> None:
     await bench.attempt(await bench.stack.person())
     assert await connecting.connect_next(kit)
     assert await bench.stack.owner.fetchval("SELECT workspace FROM import_sources") == "their company"
+
+
+def test_waits_are_counted_from_nought_so_that_a_rate_shows_the_first() -> None:
+    metrics.begin_source("unhurried")
+    assert 'callvault_source_wait_seconds_total{source="unhurried"} 0.0' in generate_latest().decode()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from faststream.exceptions import IncorrectState
 from structlog.testing import capture_logs
 from tests.support.eventually import eventually
 from tests.support.road import NUDGES, Road, number_of, open_road
@@ -226,3 +227,13 @@ async def test_the_junk_of_one_owner_never_holds_the_topic(road: Road) -> None:
         assert held() == 0
     assert desk.done == [7, 10]
     assert reasons(await road.parked()) == ["internal_error"] * 8
+
+
+async def test_a_broker_of_subscribers_has_no_producer(road: Road) -> None:
+    broker = road.broker(Desk().handle)
+    await broker.start()
+    try:
+        with pytest.raises(IncorrectState):
+            await broker.publish(b"", road.name(NUDGES.name))
+    finally:
+        await broker.stop()

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
 from tests.support.road import Road, open_road
 from tests.support.servers import Servers
 
+from callvault.embedded.kafka import Kafka
 from pipeline_contracts import Encoded
 from pipeline_runtime import kafka
 from pipeline_runtime.kafka import PACK_BYTES, Publisher
+from pipeline_runtime.settings import KafkaSettings
 
 WIDE = "tests.wide"
 
@@ -86,6 +90,18 @@ async def test_a_publisher_that_was_not_started_says_so(road: Road) -> None:
         await idle.ping()
     await idle.stop()
     await road.publisher.ping()
+
+
+async def test_where_kafka_is_gone_a_ping_says_so(tmp_path: Path) -> None:
+    with Kafka(tmp_path) as broker:
+        idle = Publisher(KafkaSettings(kafka_bootstrap_servers=broker.bootstrap), app="tests")
+        await idle.start()
+        await idle.ping()
+    try:
+        with pytest.raises(KafkaError):
+            await idle.ping()
+    finally:
+        await idle.stop()
 
 
 async def test_one_that_has_sent_nothing_asks_for_no_topics_of_others(road: Road) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from uuid import uuid4
 
+import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from tests.support.eventually import eventually
@@ -44,6 +46,23 @@ async def test_topics_are_made_once_with_the_settings_that_the_contracts_want(ru
             assert found[topic.dead]["retention.ms"] == str(DEAD_LETTERS_KEPT.days * DAY)
             assert found[topic.dead]["max.message.bytes"] == str(MAX_DEAD_LETTER_BYTES)
     assert await make_topics(settings) == [prefix + IMPORT_ACTIVITY.name]  # what is gone is made again
+
+
+async def test_a_cancellation_that_comes_while_the_client_closes_is_heeded(
+    running_servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = AIOKafkaAdminClient.close
+
+    async def cancelled_in_closing(admin: AIOKafkaAdminClient) -> None:
+        making.cancel()
+        await close(admin)
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "close", cancelled_in_closing)
+    prefix = f"test_{uuid4().hex[:12]}."
+    settings = KafkaSettings(kafka_bootstrap_servers=running_servers.kafka, kafka_topic_prefix=prefix)
+    making = asyncio.create_task(make_topics(settings, [IMPORT_ACTIVITY]))
+    with pytest.raises(asyncio.CancelledError):
+        await making
 
 
 async def partitions_of(admin: AIOKafkaAdminClient, prefix: str, names: set[str]) -> dict[str, int] | None:

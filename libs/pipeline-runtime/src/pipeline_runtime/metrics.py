@@ -111,7 +111,8 @@ WEBHOOKS = Counter(
 
 
 def begin_source(source: str) -> None:
-    """Begin at 0 what alerts watch: to Prometheus, a counter that comes with its first event has not grown."""
+    """Begin at 0 what is watched: to Prometheus, a counter that comes with its first event has not grown."""
+    SOURCE_WAIT_SECONDS.labels(source)
     for why in ("told", "spent"):
         SOURCE_BLOCKED.labels(source, why)
     for outcome in ("renewed", "refused", "client_refused", "busy", "lost"):

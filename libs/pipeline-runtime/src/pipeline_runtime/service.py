@@ -111,6 +111,7 @@ async def running(name: str, loop: Callable[[], Awaitable[None]]) -> AsyncIterat
         while not task.done():
             task.cancel()
             await asyncio.wait([task], timeout=AGAIN_SECONDS)
+        await asyncio.gather(task, return_exceptions=True)  # what it died of has been logged
 
 
 def serve(service: str, settings: ServiceSettings, make: Callable[[], ASGIApp]) -> NoReturn:

@@ -64,10 +64,6 @@ class Budgets:
             budget.bucket: replace(budget, calls=budget.calls * factor) for budget in manifest.budgets
         }
         self._workspaces: dict[UUID, str] = {}
-        # A rate does not show the wait that a counter begins with.
-        metrics.SOURCE_WAIT_SECONDS.labels(self._source)
-        for why in ("told", "spent"):
-            metrics.SOURCE_BLOCKED.labels(self._source, why)
 
     async def debit(self, bucket: str, account: UUID | None, *, live: bool) -> None:
         """Take one call from `global` and from the bucket. Raises Transient where the wait is long."""
