@@ -11,6 +11,14 @@ from tests.support.stack import Person
 SOURCE = "/tests"
 
 
+class Raw:
+    """A Kafka record as the recorder sees it."""
+
+    def __init__(self, message: Encoded) -> None:
+        self.key, self.value, self.headers = message.key, message.value, message.headers
+        self.topic, self.partition, self.offset, self.timestamp = message.topic, 0, 0, 0
+
+
 def record(person: Person, job: UUID, external_id: str, **more: Any) -> Encoded:
     """A record of an item of a job. `more` replaces fields."""
     fields: dict[str, Any] = {

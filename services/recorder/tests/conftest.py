@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from starlette.applications import Starlette
+from tests.support.database import connect, tables
 from tests.support.stack import Stack
 
 from pipeline_runtime.database import make_engine
@@ -14,6 +15,8 @@ from pipeline_runtime.outbox import Relay
 from recorder.__main__ import create_app
 from recorder.reconciler import Reconciler
 from recorder.settings import RecorderSettings
+
+__all__ = ["connect", "tables"]
 
 
 def settings_for(stack: Stack) -> RecorderSettings:

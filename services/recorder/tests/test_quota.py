@@ -8,22 +8,13 @@ from uuid import UUID
 import asyncpg
 import pytest
 from pydantic import TypeAdapter
-from tests.support.results import record
+from tests.support.results import Raw, record
 from tests.support.stack import Person, Stack
 
-from pipeline_contracts import Encoded
 from pipeline_runtime.outbox import Relay
 from pipeline_runtime.settings import DatabaseUrl
 from recorder.results import read
 from recorder.writer import Writer
-
-
-class Raw:
-    """A Kafka record as the recorder sees it."""
-
-    def __init__(self, message: Encoded) -> None:
-        self.key, self.value, self.headers = message.key, message.value, message.headers
-        self.topic, self.partition, self.offset, self.timestamp = message.topic, 0, 0, 0
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from uuid import UUID
 
 import asyncpg
 from pydantic import TypeAdapter
@@ -19,12 +20,13 @@ _SEGMENTS = TypeAdapter(tuple[Segment, ...])
 async def amend(
     connection: Connection, books: Books, amendments: Iterable[TranscriptAmended], public_url: str
 ) -> None:
-    """Write those that are newer than what is there, and say so. What comes again or late changes nothing."""
-    newest: dict[object, TranscriptAmended] = {}
+    """Write those that are newer than what is there, and say so. What comes again or late changes nothing,
+    and what names another job than the item's stands in the way of nothing."""
+    newest: dict[tuple[UUID, UUID], TranscriptAmended] = {}
     for one in amendments:
-        known = newest.get(one.item_id)
+        known = newest.get((one.job_id, one.item_id))
         if known is None or known.version < one.version:
-            newest[one.item_id] = one
+            newest[one.job_id, one.item_id] = one
     if not newest:
         return
     rows = await connection.fetch(

@@ -50,7 +50,7 @@ class Books:
 
     async def fail(self, failures: Iterable[ItemFailed]) -> int:
         """End attempts as failed, those that are still under way."""
-        once = {(one.item_id, one.attempt): one for one in failures}
+        once = {(one.job_id, one.item_id, one.attempt): one for one in failures}
         if not once:
             return 0
         rows = sorted(

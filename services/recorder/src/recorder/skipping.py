@@ -41,7 +41,7 @@ RETURNING i.id, i.job_id, i.source_app, 'found' AS was, i.status, i.code
 
 async def skip(books: Books, skips: Iterable[ItemSkipped]) -> int:
     """End the attempts that are still under way as skipped; how many."""
-    once = {(one.item_id, one.attempt): one for one in skips}
+    once = {(one.job_id, one.item_id, one.attempt): one for one in skips}
     if not once:
         return 0
     ordered = sorted(once.values(), key=lambda one: one.item_id)

@@ -165,7 +165,8 @@ WITH x AS (
         AND r.external_id = i.external_id AND r.imported_by_item = i.id
     ORDER BY r.owner_user_id, r.source_app, r.external_id FOR UPDATE OF r
 ), work AS (
-    DELETE FROM tasks t USING x WHERE t.item_id = x.item AND t.kind = 'transcribe' AND t.sent_at IS NOT NULL
+    DELETE FROM tasks t USING x JOIN sync_job_items i ON i.id = x.item AND i.job_id = x.job
+    WHERE t.item_id = i.id AND t.kind = 'transcribe' AND t.sent_at IS NOT NULL
 )
 UPDATE recordings r SET full_transcript = l.transcript, segments = l.segments::jsonb, version = l.version,
     source_metadata = r.source_metadata || (l.metadata::jsonb - 'external_id')
