@@ -1,15 +1,20 @@
-import { QueryClient } from '@tanstack/react-query';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { sourcesQuery } from '@/api/sources';
+import { QueryClient, QueryObserver } from '@tanstack/react-query';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { sourcesQuery, type Source } from '@/api/sources';
 import { account, job, news, source } from '@/test/builders';
 import { activityQuery } from './activity';
 import { readJobs, type Job } from './jobs';
 import { News, type Snapshot } from './news';
 
+const attempt = {
+  id: 'a', source_app: 'zoom', method: 'oauth2', status: 'failed', reason: 'access_denied', message: 'No.', account_id: null, created_at: '', expires_at: '',
+} as const;
 const over = { status: 'completed', ended_at: '2026-11-22T12:05:00Z' } as const;
 let client: QueryClient;
 let ended: Job[];
 let heard: News;
+
+const flushed = () => new Promise((done) => setTimeout(done));
 
 function snapshot(change: Partial<Snapshot> = {}): Snapshot {
   return { jobs: [], accounts: [], attempts: [], activities: [], connectors: [], ...change };
@@ -74,22 +79,49 @@ describe('after a cut', () => {
 });
 
 describe('what has happened before the first snapshot', () => {
-  const asks = (now: Partial<Snapshot>) => {
+  const asks = async (now: Partial<Snapshot>) => {
     const ask = vi.spyOn(client, 'invalidateQueries');
     heard.snapshot(snapshot(now));
+    await flushed();
     return ask.mock.calls.length > 0;
   };
   beforeEach(() => client.setQueryData(sourcesQuery.queryKey, [source({ accounts: [account({ version: 4, job: job() })] })]));
 
-  it('is asked for where an account stands in another way, or is new', () => {
-    expect(asks({ accounts: [{ ...account(), version: 5 }] })).toBe(true);
+  it('is asked for where an account stands in another way, or is new', async () => {
+    expect(await asks({ accounts: [{ ...account(), version: 5 }] })).toBe(true);
   });
-  it('is asked for where an import has ended', () => {
-    expect(asks({ jobs: [job({ ...over, version: 2 })] })).toBe(true);
+  it('is asked for where an import has ended', async () => {
+    expect(await asks({ jobs: [job({ ...over, version: 2 })] })).toBe(true);
   });
-  it('is nothing where all is as the page has it', () => {
+  it('is nothing where all is as the page has it', async () => {
     const connectors = [{ source: 'zoom', is_running: true }];
-    expect(asks({ accounts: [{ ...account(), version: 4 }], jobs: [job({ version: 3 })], connectors })).toBe(false);
+    expect(await asks({ accounts: [{ ...account(), version: 4 }], jobs: [job({ version: 3 })], connectors })).toBe(false);
+  });
+});
+
+describe('what the stream tells before the first answer has come, which is older', () => {
+  const gone = source({ accounts: [account({ version: 4, status: 'disconnected' })] });
+  const back = source({ accounts: [account({ version: 5 })] });
+  let answer: (sources: Source[]) => void;
+  let close: () => void;
+
+  beforeEach(() => {
+    const first = new Promise<Source[]>((answered) => (answer = answered));
+    const ask = vi.fn(() => Promise.resolve([back])).mockReturnValueOnce(first);
+    close = new QueryObserver(client, { queryKey: sourcesQuery.queryKey, queryFn: ask }).subscribe(() => undefined);
+  });
+  afterEach(() => close());
+
+  it.each<[string, () => void]>([
+    ['by its snapshot', () => heard.snapshot(snapshot({ accounts: [{ ...account(), version: 5 }] }))],
+    ['by a change', () => heard.source({ account_id: 'account-1', owner_user_id: 'ada', source_app: 'zoom', status: 'active', reason: null, email: null, version: 5 })],
+    ['by the end of a try', () => heard.attempt({ ...attempt, status: 'done' })],
+    ['by a try that fails', () => heard.attempt(attempt)],
+    ['by a connector', () => heard.connector({ source: 'zoom', is_running: false })],
+  ])('is asked for again: %s', async (_, tell) => {
+    tell();
+    answer([gone]);
+    await vi.waitFor(() => expect(client.getQueryData(sourcesQuery.queryKey)).toEqual([back]));
   });
 });
 
@@ -112,7 +144,6 @@ it('an account that changes is asked for, an old change is not', () => {
 it('a connector that stops and a try that fails are on the card at once', () => {
   client.setQueryData(sourcesQuery.queryKey, [source()]);
   heard.connector({ source: 'zoom', is_running: false });
-  const attempt = { id: 'a', source_app: 'zoom', method: 'oauth2', status: 'failed', reason: 'access_denied', message: 'No.', account_id: null, created_at: '', expires_at: '' } as const;
   heard.attempt(attempt);
   expect(client.getQueryData(sourcesQuery.queryKey)).toEqual([source({ is_running: false, attempt })]);
 });

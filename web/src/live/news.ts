@@ -2,6 +2,7 @@ import type { QueryClient } from '@tanstack/react-query';
 import type { Schemas } from '@/api/client';
 import { sourcesQuery, type Attempt, type Source } from '@/api/sources';
 import { activityQuery, withActivity, type Activities, type Activity } from './activity';
+import { askAgain, firstAnswers } from './asking';
 import { isOpen, jobOf, jobsQuery, readJobs, withJob, type Job, type JobNews, type Jobs } from './jobs';
 import { hasMissed } from './missed';
 
@@ -39,8 +40,15 @@ export class News {
       if (!isOpen(job)) this.end(job, known ? isOpen(known) : this.hasBegun);
     }
     for (const account of snapshot.accounts) this.accounts.set(account.id, account.version);
-    if (this.hasBegun || hasMissed(this.client, snapshot)) this.askAgain(...COUNTED);
+    if (this.hasBegun) this.askAgain(...COUNTED);
+    else void this.catchUp(snapshot);
     this.hasBegun = true;
+  }
+
+  /** The first answers may be from before the first snapshot, and come after it. */
+  private async catchUp(snapshot: Snapshot): Promise<void> {
+    await Promise.allSettled(firstAnswers(this.client, ...COUNTED));
+    if (hasMissed(this.client, snapshot)) this.askAgain(...COUNTED);
   }
 
   /** A job's counters have moved. */
@@ -75,12 +83,12 @@ export class News {
 
   /** A source's connector has begun or ceased to run. */
   connector({ source, is_running }: ConnectorState): void {
-    const known = this.client.getQueryData(sourcesQuery.queryKey)?.some((one) => one.source === source);
-    if (known) this.changeSource(source, { is_running });
-    else this.askAgain('sources');
+    this.changeSource(source, { is_running });
   }
 
   private changeSource(name: string, change: Partial<Source>): void {
+    const isKnown = this.client.getQueryData(sourcesQuery.queryKey)?.some(({ source }) => source === name);
+    if (!isKnown) return this.askAgain('sources');
     this.client.setQueryData(sourcesQuery.queryKey, (sources?: Source[]) =>
       sources?.map((source) => (source.source === name ? { ...source, ...change } : source)),
     );
@@ -96,6 +104,6 @@ export class News {
   }
 
   private askAgain(...keys: string[]): void {
-    for (const key of keys) void this.client.invalidateQueries({ queryKey: [key] });
+    askAgain(this.client, ...keys);
   }
 }
