@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import struct
+import subprocess
+import sys
 import wave
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import httpx
 import pytest
 from openai import (
     APIConnectionError,
@@ -246,12 +250,38 @@ def test_10_models_say_when_they_end_and_are_gone_afterwards(world: World, clien
     found = {model.id: model.to_dict().get("shutdown_date") for model in client.models.list()}
     assert list(found) == MODELS
     assert (found["whisper-1"], found["gpt-transcribe"]) == ("2027-02-26", None)
+    world.admin("settings", openai={"today": "2027-02-25"})
     assert client.models.retrieve("whisper-1").id == "whisper-1"
-    world.admin("clock", advance=400 * 86400)
-    with pytest.raises(NotFoundError) as gone:
-        hear(client)
-    assert gone.value.code == "model_not_found"
+    assert hear(client).text
+    world.admin("clock", advance=86400)
+    for model in MODELS[:-1]:
+        with pytest.raises(NotFoundError) as gone:
+            hear(client, model=model)
+        assert gone.value.code == "model_not_found"
     assert hear(client, model="gpt-transcribe").text
+
+
+IN_2028 = """
+import runpy, time
+time.time = lambda: 1_846_000_000.0
+runpy.run_module("sandbox", run_name="__main__")
+"""
+
+
+def test_10_the_machines_date_ends_models_only_where_that_is_wished() -> None:
+    late = subprocess.Popen([sys.executable, "-c", IN_2028], stdout=subprocess.PIPE, text=True)
+    assert late.stdout
+    base = json.loads(late.stdout.readline())["address"]
+    with httpx.Client(base_url=base, headers=KEY, trust_env=False, verify=False) as http:
+        found = {}
+        for _ in range(2):
+            today = http.get("/admin/settings").json()["openai"]["today"]
+            found[today] = http.get("/openai/v1/models/whisper-1").status_code
+            http.post("/admin/settings", json={"openai": {"today": None}})
+    late.terminate()
+    assert late.wait(10) == 0
+    late.stdout.close()
+    assert found == {"2026-11-22": 200, None: 404}
 
 
 def test_11_every_answer_has_ids_and_reset_times_as_durations(world: World) -> None:

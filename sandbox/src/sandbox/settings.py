@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field
@@ -89,7 +90,7 @@ class OpenAISettings(Strict):
 
     api_keys: list[str] = Field(default_factory=lambda: ["sk-sandbox"])
     any_key: bool = False
-    honour_shutdown: bool = True
+    today: date | None = date(2026, 11, 22)  # for models that end; moved on by the clock; null: the machine's
     limits: bool = False
     requests_per_minute: int = 50
     text: str | None = None  # what every file says; null: what the sandbox knows of it, or a made-up talk

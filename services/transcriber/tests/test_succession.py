@@ -118,6 +118,7 @@ async def test_parts_under_way_at_the_same_time_go_over_together(
 async def test_a_refusal_after_the_announced_day_means_that_the_model_is_gone(
     server: EngineServer, engine: OpenAIEngine, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(succession, "_today", lambda: date(2027, 2, 25))
     server.script = [refusal(400, "This model has been retired."), Answer({"text": "Words."})]
     with pytest.raises(ItemProblem) as caught:
         await ask(engine, load("hiring.wav"))

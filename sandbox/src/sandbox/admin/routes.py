@@ -132,7 +132,7 @@ async def on_look(request: Request) -> Response:
     """settings, faults, webhooks, scenarios, worlds, environment."""
     world, worlds = world_of(request), request.scope["sandbox.worlds"]
     looks: dict[str, Any] = {
-        "settings": world.settings.model_dump(),
+        "settings": world.settings.model_dump(mode="json"),
         "faults": {"faults": [rule.report() for rule in world.faults.rules]},
         "webhooks": {"webhooks": [message.report() for message in world.courier.messages]},
         "scenarios": {"scenarios": scenarios.names()},

@@ -22,7 +22,7 @@ class Loose(BaseModel):
 async def settings(world: World, change: Loose) -> Any:
     """Set some behaviours; the others stay."""
     world.settings = world.settings.changed(change.model_extra or {})
-    return world.settings.model_dump()
+    return world.settings.model_dump(mode="json")
 
 
 class Rules(Strict):
