@@ -85,19 +85,25 @@ def test_1_users_of_a_team_see_their_own_calls_and_what_is_shared(world: World) 
     assert world.get(f"{V1}/meetings", headers={"x-api-key": "wrong"}).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("include", "field"), [("include_transcript", "transcript"), ("include_summary", "default_summary")]
+)
 @pytest.mark.parametrize("choice", ["refuse", "omit", "allow"])
-def test_2_an_oauth_app_may_not_include_transcripts_in_the_list(world: World, choice: str) -> None:
+def test_2_an_oauth_app_may_not_include_what_was_said_in_the_list(
+    world: World, choice: str, include: str, field: str
+) -> None:
     world.admin("settings", fathom={"oauth_includes": choice})
-    answer = world.get(f"{V1}/meetings", headers=world.bearer("fathom"), params={"include_transcript": "true"})
+    query = {include: "true"}
+    answer = world.get(f"{V1}/meetings", headers=world.bearer("fathom"), params=query)
     assert answer.status_code == (400 if choice == "refuse" else 200)
-    if choice != "refuse":
-        assert bool(answer.json()["items"][0]["transcript"]) == (choice == "allow")
-    assert world.get(f"{V1}/meetings", headers=KEY, params={"include_transcript": "true"}).json()["items"][0][
-        "transcript"
-    ]
+    if choice == "refuse":
+        assert "not available to OAuth apps" in answer.json()["error"]
+    else:
+        assert bool(answer.json()["items"][0][field]) == (choice == "allow")
+    assert world.get(f"{V1}/meetings", headers=KEY, params=query).json()["items"][0][field]
 
 
-def test_4_every_answer_has_rate_headers_and_the_heavy_bucket_is_its_own(world: World) -> None:
+def test_4_the_heavy_bucket_can_fall_to_five_and_is_its_own(world: World) -> None:
     recording = ids(world)[0]
     world.admin("limits/clear")
     world.admin("settings", fathom={"limit_heavy": 5})
@@ -112,6 +118,71 @@ def test_4_every_answer_has_rate_headers_and_the_heavy_bucket_is_its_own(world: 
     assert world.get(f"{V1}/recordings/{recording}/transcript", headers=TOM).status_code in (200, 404)
     world.admin("clock", advance=61)
     assert world.get(f"{V1}/recordings/{recording}/transcript", headers=KEY).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("recordings/{}/transcript", {}),
+        ("recordings/{}/summary", {}),
+        ("meetings", {"include_transcript": "true"}),
+        ("meetings", {"include_summary": "true"}),
+    ],
+    ids=["transcript", "summary", "list with transcripts", "list with summaries"],
+)
+def test_4_thirty_calls_for_what_was_said_and_no_more(world: World, path: str, query: dict[str, str]) -> None:
+    recording = world.meetings("fathom")[0]["id"]
+    url = f"{V1}/{path.format(recording)}"
+    answers = [world.get(url, headers=KEY, params=query) for _ in range(30)]
+    assert {(each.status_code, each.headers["ratelimit-limit"]) for each in answers} == {(200, "30")}
+    assert [int(each.headers["ratelimit-remaining"]) for each in answers] == list(range(29, -1, -1))
+    assert world.get(url, headers=KEY, params=query).status_code == 429
+    other = "transcript" if path.endswith("summary") else "summary"
+    assert world.get(f"{V1}/recordings/{recording}/{other}", headers=KEY).status_code == 429
+    assert world.get(f"{V1}/meetings", headers=KEY).headers["ratelimit-remaining"] == "59"
+
+
+def test_4_every_answer_has_rate_headers_whatever_it_says(world: World) -> None:
+    recording = world.meetings("fathom")[0]["id"]
+    transcript, hooks = f"recordings/{recording}/transcript", {"destination_url": "http://127.0.0.1:9/hook"}
+    hooks = {**hooks, "triggered_for": ["my_recordings"], "include_summary": True}
+    oauth, form = world.bearer("fathom"), {"client_id": "sandbox-client"}
+    world.admin("limits/clear")
+    world.admin("settings", fathom={"limit_heavy": 2, "limit_download": 1})
+    seen = set()
+
+    def check(
+        status: int, limit: int, method: str, path: str, headers: dict[str, str] = KEY, **more: Any
+    ) -> Any:
+        answer = world.http.request(method, f"{world.base}{V1}/{path}", headers=headers, **more)
+        assert answer.status_code == status, path
+        assert answer.headers["ratelimit-limit"] == str(limit), path
+        assert 0 <= int(answer.headers["ratelimit-remaining"]) <= limit, path
+        assert 0 < int(answer.headers["ratelimit-reset"]) <= 60, path
+        assert ("retry-after" in answer.headers) == (status == 429), path
+        seen.add(status)
+        return answer
+
+    check(200, 60, "GET", "meetings")
+    check(400, 60, "GET", "meetings", params={"cursor": "?"})
+    check(400, 60, "GET", "meetings", params={"created_after": "yesterday"})
+    check(401, 60, "GET", "meetings", {"x-api-key": "wrong"})
+    check(401, 60, "GET", "meetings", {})
+    check(401, 2, "GET", transcript, {"authorization": "Bearer gone"})
+    check(404, 2, "GET", "recordings/1/transcript")
+    check(400, 2, "GET", "meetings", oauth, params={"include_summary": "true"})
+    check(429, 2, "GET", transcript)
+    check(202, 1, "POST", f"recordings/{recording}/download")
+    check(429, 1, "POST", f"recordings/{recording}/download")
+    check(404, 60, "GET", f"recordings/{recording}/downloads/none")
+    check(403, 60, "GET", "users", TOM)
+    hook = check(201, 60, "POST", "webhooks", json=hooks).json()["id"]
+    check(400, 60, "POST", "webhooks", json={**hooks, "include_summary": False})
+    check(204, 60, "DELETE", f"webhooks/{hook}")
+    check(404, 60, "DELETE", f"webhooks/{hook}")
+    check(401, 60, "POST", "oauth2/token", {}, data=form)
+    check(400, 60, "POST", "oauth2/token", {}, data={**form, "client_secret": "sandbox-secret"})
+    assert seen == {200, 201, 202, 204, 400, 401, 403, 404, 429}
 
 
 def test_4_the_global_bucket_ends_at_sixty_and_downloads_have_their_own(world: World) -> None:
@@ -269,12 +340,23 @@ def test_10_a_download_can_be_there_at_once_fail_or_be_refused(world: World) -> 
     assert world.post(f"{V1}/recordings/{recording}/download", headers=KEY).status_code == 403
 
 
-def test_11_a_destination_is_echoed_now_and_posted_to_later(world: World, receiver: Receiver) -> None:
-    recording = world.meetings("fathom")[0]["id"]
-    query = {"destination_url": receiver.url}
-    answer = world.get(f"{V1}/recordings/{recording}/transcript", headers=KEY, params=query)
-    assert answer.json() == query
-    assert json.loads(receiver.wait(1)[0][1])["transcript"]
+@pytest.mark.parametrize("what", ["transcript", "summary"])
+def test_11_a_destination_is_echoed_now_and_posted_to_later(
+    world: World, receiver: Receiver, what: str
+) -> None:
+    recording, came = world.meetings("fathom")[0]["id"], []
+    receiver.reply = lambda _: came.append(time.monotonic()) or b"{}"  # type: ignore[func-returns-value]
+    url, query = f"{V1}/recordings/{recording}/{what}", {"destination_url": receiver.url}
+    world.fault(on=f"fathom.{what}", stall=0.5)  # the echo's second half goes out half a second later
+    began = time.monotonic()
+    answer = world.get(url, headers=KEY, params=query)
+    assert (answer.status_code, answer.json()) == (200, query)
+    headers, body = receiver.wait(1)[0]
+    assert came[0] - began >= 0.5  # so not before the echo was out
+    assert headers["content-type"] == "application/json"
+    given = world.get(url, headers=KEY).json()
+    assert given[what]
+    assert json.loads(body) == {"recording_id": recording, **given}
 
 
 @pytest.mark.parametrize(

@@ -21,14 +21,15 @@ class Windows:
     def __init__(self) -> None:
         self._windows: dict[str, tuple[float, int]] = {}
 
-    def hit(self, key: str, limit: int, seconds: float, now: float) -> Hit:
-        """Count a call; one that is refused is not counted."""
+    def hit(self, key: str, limit: int, seconds: float, now: float, calls: int = 1) -> Hit:
+        """Count a call; one that is refused is not counted. With no `calls`, only look."""
         began, used = self._windows.get(key, (now, 0))
         if now - began >= seconds:
             began, used = now, 0
-        allowed = used < limit
-        used += allowed
-        self._windows[key] = (began, used)
+        allowed = used + calls <= limit
+        used += calls * allowed
+        if calls:
+            self._windows[key] = (began, used)
         return Hit(allowed, limit, max(limit - used, 0), began + seconds - now)
 
     def fill(self, key: str, calls: int, now: float) -> None:

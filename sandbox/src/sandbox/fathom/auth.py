@@ -14,47 +14,69 @@ from sandbox.consent import authorize
 from sandbox.limits import Hit
 from sandbox.meetings.people import USERS, User
 from sandbox.oauth import Lifetimes, OAuthRefused, Pair
-from sandbox.routes import note, world_of
+from sandbox.routes import Handler, note, world_of
 from sandbox.world import KEYS, World
 
 SCOPE = "public_api"
+RATE = "sandbox.fathom.rate"
+"""Where in an ASGI scope the rate headers of the answer stand."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A user, and the client that speaks for them. `headers` go on the answer."""
+    """A user, and the client that speaks for them."""
 
     user: User
     oauth: bool
     client: str
-    headers: dict[str, str]
+
+
+def limited(handler: Handler) -> Handler:
+    """The handler's answers, refusals among them, with the rate headers of what `count` counted."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            response = await handler(request)
+        except Refused as refused:
+            response = refused.response()
+        response.headers.update(request.scope.get(RATE, {}))
+        return response
+
+    return answer
 
 
 def caller(request: Request, bucket: str = "global") -> Caller:
     """Check token or key, count the call. Refuses with 401 and 429."""
+    who = _known(request)
+    if who is None:
+        count(request, "fathom/nobody", bucket, calls=0)
+        raise Refused(401, "Unauthorized")
+    count(request, f"fathom/{who.user.key}/{bucket}", bucket)
+    return who
+
+
+def _known(request: Request) -> Caller | None:
     world = world_of(request)
     key, bearer = request.headers.get("x-api-key"), request.headers.get("authorization", "")
     token = world.oauth["fathom"].find(bearer.removeprefix("Bearer "))
     if key in KEYS:
-        user, client, oauth = USERS[KEYS[key]], "api-key", False
-    elif token and world.oauth["fathom"].is_live(token):
-        user, client, oauth = USERS[token.user], token.client_id, True
-    else:
-        raise Refused(401, "Unauthorized")
-    return Caller(user, oauth, client, count(world, f"fathom/{user.key}/{bucket}", bucket))
+        return Caller(USERS[KEYS[key]], oauth=False, client="api-key")
+    if token and world.oauth["fathom"].is_live(token):
+        return Caller(USERS[token.user], oauth=True, client=token.client_id)
+    return None
 
 
-def count(world: World, key: str, bucket: str) -> dict[str, str]:
-    """The rate headers of a call, or 429."""
+def count(request: Request, key: str, bucket: str, *, calls: int = 1) -> None:
+    """Count a call and note the rate headers of its answer, or refuse it with 429."""
+    world = world_of(request)
     settings = world.settings.fathom
     if not settings.limits:
-        return {}
+        return
     limit = getattr(settings, f"limit_{bucket}")
-    hit = world.limits.hit(key, limit, settings.window_seconds, world.clock.now())
-    headers = _headers(hit)
+    hit = world.limits.hit(key, limit, settings.window_seconds, world.clock.now(), calls)
+    headers = request.scope[RATE] = _headers(hit)
     if not hit.allowed:
-        raise Refused(429, "Too Many Requests", {**headers, "Retry-After": headers["RateLimit-Reset"]})
-    return headers
+        raise Refused(429, "Too Many Requests", {"Retry-After": headers["RateLimit-Reset"]})
 
 
 def _headers(hit: Hit) -> dict[str, str]:
@@ -76,15 +98,15 @@ async def on_token(request: Request) -> Response:
     world = world_of(request)
     form = {key: str(value) for key, value in (await request.form()).items()}
     note(request, form.get("grant_type", ""))
-    headers = count(world, f"fathom/app/{form.get('client_id')}", "token")
+    count(request, f"fathom/app/{form.get('client_id')}", "token")
     try:
         pair = _pair(world, form)
     except OAuthRefused as refused:
         error = "invalid_client" if refused.reason == "client" else "invalid_grant"
         body = {"error": error, "error_description": f"The grant is invalid: {refused.reason}"}
-        raise Refused(401 if error == "invalid_client" else 400, body, headers) from None
+        raise Refused(401 if error == "invalid_client" else 400, body) from None
     note(request, form["grant_type"], pair.access.user)
-    return JSONResponse(_shape(world, pair), headers=headers)
+    return JSONResponse(_shape(world, pair))
 
 
 def _pair(world: World, form: dict[str, str]) -> Pair:

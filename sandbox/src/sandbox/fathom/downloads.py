@@ -24,13 +24,13 @@ async def on_download(request: Request) -> Response:
     who = caller(request, "download")
     world, meeting = world_of(request), recording(world_of(request), who, request.path_params["id"])
     if meeting.limited:
-        raise Refused(403, "Forbidden", who.headers)
+        raise Refused(403, "Forbidden")
     if not meeting.media:
-        raise Refused(422, "Unprocessable Entity", who.headers)
+        raise Refused(422, "Unprocessable Entity")
     expires = world.clock.now() + world.settings.fathom.download_seconds
     made = Download(f"dl_{secrets.token_hex(8)}", meeting.id, who.user.key, who.client, expires=expires)
     world.fathom.downloads[made.id] = made
-    return JSONResponse(_shape(world, made), 202, who.headers)
+    return JSONResponse(_shape(world, made), 202)
 
 
 async def on_poll(request: Request) -> Response:
@@ -39,13 +39,13 @@ async def on_poll(request: Request) -> Response:
     world = world_of(request)
     made = _found(world, who, request.path_params["download"])
     made.polls += 1
-    return JSONResponse(_shape(world, made), headers=who.headers)
+    return JSONResponse(_shape(world, made))
 
 
 def _found(world: World, who: Caller, download_id: str) -> Download:
     made = world.fathom.downloads.get(download_id)
     if made is None or (made.user, made.client) != (who.user.key, who.client):
-        raise Refused(404, "Not Found", who.headers)
+        raise Refused(404, "Not Found")
     return made
 
 

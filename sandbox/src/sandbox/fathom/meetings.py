@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -45,7 +46,7 @@ async def on_meetings(request: Request) -> Response:
         "next_cursor": _cursor(page + 1) if more else None,
         "items": [shapes.shape(world, meeting, include) for meeting in items],
     }
-    return JSONResponse(body, headers=who.headers)
+    return JSONResponse(body)
 
 
 def _allowed(world: World, who: Caller, include: set[str]) -> set[str]:
@@ -55,7 +56,7 @@ def _allowed(world: World, who: Caller, include: set[str]) -> set[str]:
     if choice == "omit":
         return include - HEAVY
     text = "include_transcript and include_summary are not available to OAuth apps"
-    raise Refused(400, {"error": text}, who.headers)
+    raise Refused(400, {"error": text})
 
 
 def _filter(request: Request) -> Callable[[Meeting], bool]:
@@ -111,9 +112,9 @@ def recording(world: World, who: Caller, wanted: str) -> Meeting:
     try:
         meeting = world.meeting(wanted)
     except KeyError:
-        raise Refused(404, "Not Found", who.headers) from None
+        raise Refused(404, "Not Found") from None
     if meeting.source != "fathom" or meeting.deleted or not can_see(who.user, meeting):
-        raise Refused(404, "Not Found", who.headers)
+        raise Refused(404, "Not Found")
     return meeting
 
 
@@ -122,8 +123,8 @@ async def on_transcript(request: Request) -> Response:
     who = caller(request, "heavy")
     world, meeting = world_of(request), recording(world_of(request), who, request.path_params["id"])
     if world.transcript_state(meeting, asked=True) != "ready":
-        return _not_ready(world, who)
-    return _given(request, who, meeting, {"transcript": shapes.transcript(meeting)})
+        return _not_ready(world)
+    return _given(request, meeting, {"transcript": shapes.transcript(meeting)})
 
 
 async def on_summary(request: Request) -> Response:
@@ -131,30 +132,33 @@ async def on_summary(request: Request) -> Response:
     who = caller(request, "heavy")
     world, meeting = world_of(request), recording(world_of(request), who, request.path_params["id"])
     ready = world.transcript_state(meeting, asked=True) == "ready"
-    return _given(request, who, meeting, {"summary": shapes.summary(meeting) if ready else None})
+    return _given(request, meeting, {"summary": shapes.summary(meeting) if ready else None})
 
 
-def _not_ready(world: World, who: Caller) -> Response:
+def _not_ready(world: World) -> Response:
     choice = world.settings.fathom.not_ready
     if choice == "404":
-        raise Refused(404, "Not Found", who.headers)
-    return JSONResponse({"transcript": [] if choice == "empty" else None}, headers=who.headers)
+        raise Refused(404, "Not Found")
+    return JSONResponse({"transcript": [] if choice == "empty" else None})
 
 
-def _given(request: Request, who: Caller, meeting: Meeting, body: dict[str, Any]) -> Response:
-    """Now, or posted later when a destination was named."""
-    url, world = request.query_params.get("destination_url"), world_of(request)
+def _given(request: Request, meeting: Meeting, body: dict[str, Any]) -> Response:
+    """Now, or posted when a destination was named, after the answer has gone out."""
+    url, courier = request.query_params.get("destination_url"), world_of(request).courier
     if url is None:
-        return JSONResponse(body, headers=who.headers)
-    world.courier.start(world.courier.http.post(url, json={"recording_id": meeting.id, **body}))
-    return JSONResponse({"destination_url": url}, headers=who.headers)
+        return JSONResponse(body)
+
+    async def post() -> None:
+        courier.start(courier.http.post(url, json={"recording_id": meeting.id, **body}))
+
+    return JSONResponse({"destination_url": url}, background=BackgroundTask(post))
 
 
 async def on_people(request: Request) -> Response:
     """/teams, /team_members, /meeting_types, /users: one page each."""
     who, kind = caller(request), request.url.path.rsplit("/", 1)[1]
     if kind == "users" and not who.user.admin:
-        raise Refused(403, "Forbidden", who.headers)
+        raise Refused(403, "Forbidden")
     colleagues = [user for user in USERS.values() if user.team == who.user.team]
     created = "2026-01-05T09:00:00Z"
     lists: dict[str, list[dict[str, Any]]] = {
@@ -164,7 +168,7 @@ async def on_people(request: Request) -> Response:
     members = _members(request, colleagues)
     people = [{"name": u.name, "email": u.email, "created_at": created, "status": "active"} for u in members]
     body = {"limit": 50, "next_cursor": None, "items": lists.get(kind, people)}
-    return JSONResponse(body, headers=who.headers)
+    return JSONResponse(body)
 
 
 def _members(request: Request, colleagues: list[User]) -> list[User]:

@@ -53,11 +53,11 @@ async def on_create(request: Request) -> Response:
     try:
         wanted = Wanted.model_validate_json(await request.body())
     except ValidationError as error:
-        raise Refused(400, {"error": error.errors()[0]["msg"]}, who.headers) from None
+        raise Refused(400, {"error": error.errors()[0]["msg"]}) from None
     if not any(wanted.includes().values()):
-        raise Refused(400, {"error": "at least one include_* must be true"}, who.headers)
+        raise Refused(400, {"error": "at least one include_* must be true"})
     if urlsplit(wanted.destination_url).scheme not in ("http", "https"):
-        raise Refused(400, {"error": "destination_url is not a URL"}, who.headers)
+        raise Refused(400, {"error": "destination_url is not a URL"})
     made = Subscription(
         id=secrets.token_urlsafe(9),
         user=who.user.key,
@@ -68,7 +68,7 @@ async def on_create(request: Request) -> Response:
         include=wanted.includes(),
     )
     world.fathom.subscriptions[made.id] = made
-    return JSONResponse(made.shape(), 201, who.headers)
+    return JSONResponse(made.shape(), 201)
 
 
 async def on_delete(request: Request) -> Response:
@@ -76,9 +76,9 @@ async def on_delete(request: Request) -> Response:
     who, world = caller(request), world_of(request)
     made = world.fathom.subscriptions.get(request.path_params["id"])
     if made is None or made.user != who.user.key:
-        raise Refused(404, "Not Found", who.headers)
+        raise Refused(404, "Not Found")
     del world.fathom.subscriptions[made.id]
-    return Response(status_code=204, headers=who.headers)
+    return Response(status_code=204)
 
 
 def wants(subscription: Subscription, meeting: Meeting) -> bool:
