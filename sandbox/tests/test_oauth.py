@@ -1,9 +1,10 @@
-"""Consent, codes, tokens."""
+"""Consent, codes, tokens. `3` is of Fathom's behaviours, `10` of Zoom's."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -85,7 +86,7 @@ def test_pkce_is_checked_where_a_challenge_was_given(world: World, provider: str
 
 
 @BOTH
-def test_refresh_tokens_rotate_and_the_second_use_fails(world: World, provider: str) -> None:
+def test_3_and_10_refresh_tokens_rotate_and_the_second_use_fails(world: World, provider: str) -> None:
     old = world.connect(provider)["refresh_token"]
     new = world.token(provider, grant_type="refresh_token", refresh_token=old)
     again = world.token(provider, grant_type="refresh_token", refresh_token=old)
@@ -97,7 +98,26 @@ def test_refresh_tokens_rotate_and_the_second_use_fails(world: World, provider: 
 
 
 @BOTH
-def test_a_refresh_whose_answer_is_cut_off_has_rotated_the_token_all_the_same(
+def test_3_and_10_of_two_refreshes_at_the_same_moment_one_loses(world: World, provider: str) -> None:
+    old = world.connect(provider)["refresh_token"]
+    world.fault(on=f"{provider}.token", times=2, delay=0.3)  # so that both are there before either is answered
+    with ThreadPoolExecutor(2) as threads:
+        asked = [
+            threads.submit(world.token, provider, grant_type="refresh_token", refresh_token=old)
+            for _ in range(2)
+        ]
+    won, lost = sorted((each.result() for each in asked), key=lambda answer: answer.status_code)
+    assert (won.status_code, lost.status_code) == (200, 400)
+    assert lost.json()["error"] == "invalid_grant"
+    assert use(world, provider, won.json()["access_token"]) == 200
+    assert world.look("state")["tokens"][provider] == {
+        "access": 2,
+        "refresh": 1,
+    }  # the first pair's, the second
+
+
+@BOTH
+def test_3_and_10_a_refresh_whose_answer_is_cut_off_has_rotated_the_token_all_the_same(
     world: World, provider: str
 ) -> None:
     import httpx
@@ -150,7 +170,7 @@ def test_zooms_token_endpoint_wants_basic(world: World) -> None:
     assert world.token("zoom", **form).status_code == 200
 
 
-def test_authorising_zoom_anew_kills_the_old_tokens_with_4741(world: World) -> None:
+def test_10_authorising_zoom_anew_kills_the_old_tokens_with_4741(world: World) -> None:
     old = world.connect("zoom")
     world.connect("zoom")
     answer = world.get(LIST["zoom"], headers={"authorization": f"Bearer {old['access_token']}"})
@@ -165,7 +185,7 @@ def test_authorising_fathom_anew_leaves_the_old_tokens_alone(world: World) -> No
     assert use(world, "fathom", old["access_token"]) == 200
 
 
-def test_revoking_at_zoom_ends_access_and_refresh(world: World) -> None:
+def test_10_revoking_at_zoom_ends_access_and_refresh(world: World) -> None:
     made = world.connect("zoom")
     answer = world.post(
         "/zoom/oauth/revoke", data={"token": made["access_token"]}, auth=("sandbox-client", "sandbox-secret")
