@@ -66,7 +66,7 @@ def test_1_the_three_steps_lead_to_the_text(world: World) -> None:
     ("mode", "status"),
     [
         ("unavailable", "ERROR"),
-        ("private", "LOGIN_REQUIRED"),
+        ("private", "UNPLAYABLE"),
         ("members", "UNPLAYABLE"),
         ("age", "LOGIN_REQUIRED"),
         ("bot", "LOGIN_REQUIRED"),

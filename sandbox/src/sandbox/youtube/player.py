@@ -20,9 +20,9 @@ GONE = {"status": "ERROR", "reason": "This video is unavailable"}
 STATUS: dict[str, dict[str, Any]] = {
     "unavailable": GONE,
     "private": {
-        "status": "LOGIN_REQUIRED",
+        "status": "UNPLAYABLE",
         "reason": "Private video",
-        "messages": ["This is a private video. Please sign in to verify that you may see it."],
+        "errorScreen": {"playerErrorMessageRenderer": {"subreason": {"runs": [{"text": "Sign in to see it"}]}}},
     },
     "members": {
         "status": "UNPLAYABLE",
