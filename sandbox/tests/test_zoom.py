@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -66,14 +67,21 @@ def test_1_a_window_over_a_month_is_cut_without_a_word(world: World, maya: dict[
     assert world.get(LIST, headers=maya, params={"from": "yesterday"}).json()["code"] == 300
 
 
-def test_1_days_are_utc_whatever_the_hosts_timezone(world: World, maya: dict[str, str]) -> None:
-    odd = next(row for row in everything(world, maya) if row["timezone"] == "America/Los_Angeles")
-    assert odd["start_time"].endswith("T23:45:00Z")
-    day = odd["start_time"][:10]
-    before = str(date.fromisoformat(day) - timedelta(days=1))
-    for first, last, expected in ((day, day, True), (before, before, False)):
-        rows = world.get(LIST, headers=maya, params={"from": first, "to": last}).json()["meetings"]
-        assert (odd["uuid"] in [row["uuid"] for row in rows]) == expected
+@pytest.mark.parametrize(
+    ("zone", "hour", "local"), [("America/Los_Angeles", "00:30", -1), ("Asia/Tokyo", "20:00", 1)]
+)
+def test_1_days_are_utc_whatever_the_hosts_timezone(
+    world: World, maya: dict[str, str], zone: str, hour: str, local: int
+) -> None:
+    day = datetime.now(UTC).date() - timedelta(days=5)
+    started = datetime.fromisoformat(f"{day}T{hour}:00+00:00")
+    assert started.astimezone(ZoneInfo(zone)).date() - day == timedelta(days=local)
+    made = world.admin("meetings", source="zoom", started=started.isoformat(), timezone=zone)["meetings"][0]
+    for step in (-1, 0, 1):
+        asked = str(day + timedelta(days=step))
+        rows = world.get(LIST, headers=maya, params={"from": asked, "to": asked}).json()["meetings"]
+        found = [(row["start_time"], row["timezone"]) for row in rows if row["uuid"] == made["uuid"]]
+        assert found == ([(f"{day}T{hour}:00Z", zone)] if step == 0 else [])
 
 
 def test_2_page_tokens_lead_to_the_end_and_expire(world: World, maya: dict[str, str]) -> None:
