@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import time
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
@@ -55,10 +56,17 @@ def test_8_the_challenge_is_signed_and_wants_the_right_answer(world: World, rece
 
 
 def test_8_the_challenge_comes_again_every_72_hours(world: World, receiver: Receiver) -> None:
-    receiver.reply = prove
-    world.admin("settings", zoom={"webhook_scale": 0.000001})  # 72 h become 0.26 s
+    scale = 0.000001
+    world.admin("settings", zoom={"webhook_scale": scale})
+    times: list[float] = []
+    receiver.reply = lambda body: times.append(time.monotonic()) or prove(body)  # type: ignore[func-returns-value]
     world.admin("zoom/webhook", url=receiver.url, secret_token=SECRET)
-    assert {event["event"] for event in events(receiver, 3)} == {"endpoint.url_validation"}
+    assert {event["event"] for event in events(receiver, 4)} == {"endpoint.url_validation"}
+    pauses = eventually(
+        lambda: found if len(found := world.look("state")["zoom_webhook"]["pauses"]) > 2 else None
+    )
+    assert pauses == pytest.approx([72 * 3600 * scale] * len(pauses))
+    assert all(after - before >= 0.99 * pauses[0] for before, after in pairwise(times[1:]))
 
 
 def test_8_a_new_call_is_announced_signed_with_a_token_for_its_files(world: World, hook: Receiver) -> None:
@@ -90,16 +98,19 @@ def test_8_signatures_of_every_kind_are_sent(world: World, hook: Receiver, kind:
 def test_8_three_retries_after_5_20_and_60_minutes_and_then_the_event_is_lost(
     world: World, hook: Receiver
 ) -> None:
-    world.admin("settings", zoom={"webhook_scale": 0.0001})
+    scale = 0.0001
+    world.admin("settings", zoom={"webhook_scale": scale})
     hook.statuses = [500, 404, 503, 500]
     world.admin("webhooks/send", meeting=world.meetings("zoom")[0]["uuid"])
     message = eventually(
         lambda: next((m for m in world.look("webhooks")["webhooks"] if m["state"] == "lost"), None)
     )
+    assert len(hook.got) == 4
+    pauses = [attempt["after"] for attempt in message["attempts"]]
+    assert [pause / scale / 60 for pause in pauses] == pytest.approx([0, 5, 20, 60])
     times = [attempt["at"] for attempt in message["attempts"]]
     gaps = [after - before for before, after in pairwise(times)]
-    assert len(hook.got) == 4
-    assert gaps[0] < gaps[1] < gaps[2]
+    assert all(gap >= 0.99 * pause for gap, pause in zip(gaps, pauses[1:], strict=True))
     assert len({body for _, body in hook.got}) == 1
 
 

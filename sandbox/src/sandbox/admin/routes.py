@@ -97,7 +97,9 @@ def _state(world: World) -> dict[str, Any]:
             {"id": s.id, "user": s.user, "url": s.url, "triggered_for": s.triggered_for}
             for s in world.fathom.subscriptions.values()
         ],
-        "zoom_webhook": hook and {"url": hook.url, "valid": hook.valid, "challenges": hook.challenges},
+        "zoom_webhook": hook and {
+            "url": hook.url, "valid": hook.valid, "challenges": hook.challenges, "pauses": hook.pauses,
+        },
         "faults": [rule.report() for rule in world.faults.rules],
         "last_call": world.calls.count,
     }  # fmt: skip

@@ -75,13 +75,13 @@ class Courier:
 
     async def _go_on(self, message: Message, schedule: list[float], scale: float) -> None:
         for seconds in schedule:
-            await asyncio.sleep(seconds * scale)
-            await self._attempt(message)
+            await asyncio.sleep(after := seconds * scale)
+            await self._attempt(message, after)
             if message.state == "delivered":
                 return
         message.state = "lost"
 
-    async def _attempt(self, message: Message) -> None:
+    async def _attempt(self, message: Message, after: float = 0) -> None:
         headers = {"content-type": "application/json", **message.sign(message.body, time.time())}
         began = time.monotonic()
         answered: dict[str, Any] = {"status": None, "error": None}
@@ -93,4 +93,5 @@ class Courier:
                 message.state = "delivered"
         except (TimeoutError, httpx.HTTPError) as error:
             answered["error"] = type(error).__name__
-        message.attempts.append({"at": time.time(), "seconds": round(time.monotonic() - began, 3), **answered})
+        took = round(time.monotonic() - began, 3)
+        message.attempts.append({"at": time.time(), "after": after, "seconds": took, **answered})

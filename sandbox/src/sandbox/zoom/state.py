@@ -28,12 +28,13 @@ class FileToken:
 
 @dataclass
 class Hook:
-    """Where the app's events go. `valid` is what the last challenge said."""
+    """Where the app's events go. `valid` is what the last challenge said; `pauses` went before later ones."""
 
     url: str
     secret: str
     valid: bool = False
     challenges: int = 0
+    pauses: list[float] = field(default_factory=list)  # seconds
     task: asyncio.Task[Any] | None = None
 
 

@@ -110,5 +110,7 @@ def _json(response: httpx.Response) -> Any:
 async def challenge_for_ever(world: World, hook: Hook) -> None:
     """Every 72 hours, scaled as the deliveries are."""
     while True:
-        await asyncio.sleep(world.settings.zoom.challenge_hours * 3600 * world.settings.zoom.webhook_scale)
+        settings = world.settings.zoom
+        await asyncio.sleep(after := settings.challenge_hours * 3600 * settings.webhook_scale)
         await challenge(world, hook)
+        hook.pauses.append(after)
