@@ -66,6 +66,6 @@ def counted(request: Request) -> dict[str, str]:
 
 def duration(seconds: float) -> str:
     """`20ms`, `1.2s`, `1m3s`."""
-    if seconds < 1:
-        return f"{int(seconds * 1000)}ms"
-    return f"{seconds:.1f}s" if seconds < 60 else f"{int(seconds // 60)}m{int(seconds % 60)}s"
+    if (millis := round(seconds * 1000)) < 1000:
+        return f"{millis}ms"
+    return f"{seconds:.1f}s" if round(seconds, 1) < 60 else f"{round(seconds) // 60}m{round(seconds) % 60}s"

@@ -21,6 +21,8 @@ from sandbox.settings import OpenAISettings
 EXTENSIONS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
 LONG = 30  # seconds from which the diarizing model wants to be told how to cut
 MOST_SPEAKERS = 4
+BAD_FORMAT = "This model does not support the format you provided."
+"""By its name, or because it cannot be read."""
 SHORTEST = 0.1
 
 
@@ -95,11 +97,16 @@ def _check_options(model: Model, wanted: str, form: FormData) -> None:
         text = "timestamp_granularities is only supported with response_format 'verbose_json'"
         raise error(400, text, param="timestamp_granularities", code="unsupported_value")
     if "include[]" in form and not (model.logprobs and wanted == "json"):
-        raise error(400, "include is not supported here", param="include", code="unsupported_value")
+        text = f"include is not compatible with model '{model.name}' and response_format '{wanted}'"
+        raise error(400, text, param="include", code="unsupported_value")
     if form.get("prompt") and not model.prompts:
         raise error(
             400, "Prompt is not supported for diarization models", param="prompt", code="unsupported_value"
         )
+    for name in ("known_speaker_names", "known_speaker_references"):
+        if f"{name}[]" in form and not model.speakers:
+            text = f"{name} is not compatible with model '{model.name}'"
+            raise error(400, text, param=name, code="unsupported_value")
     if len(form.getlist("known_speaker_names[]")) > MOST_SPEAKERS:
         raise error(
             400, "At most 4 known speakers are supported", param="known_speaker_names", code="invalid_value"
@@ -111,12 +118,10 @@ def _check_options(model: Model, wanted: str, form: FormData) -> None:
 
 def _check_sound(body: bytes, name: str, model: Model, settings: OpenAISettings) -> float:
     if name.rpartition(".")[2].lower() not in EXTENSIONS:
-        text = f"Unrecognized file format. Supported formats: {list(EXTENSIONS)}"
-        raise error(400, text, param="file", code="unsupported_value")
+        raise error(400, BAD_FORMAT, param="file", code="unsupported_value")
     seconds = length(body)
     if seconds is None:
-        text = "This model does not support the format you provided."
-        raise error(400, text, param="file", code="invalid_value")
+        raise error(400, BAD_FORMAT, param="file", code="invalid_value")
     if seconds < SHORTEST:
         text = f"Audio file is too short. Minimum audio length is {SHORTEST} seconds."
         raise error(400, text, param="file", code="audio_too_short")
