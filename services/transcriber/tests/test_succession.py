@@ -137,6 +137,21 @@ async def test_after_the_announced_day_the_model_is_asked_as_long_as_it_answers(
     assert (await ask(engine, load("hiring.wav"))).model == "whisper-1"
 
 
+async def test_the_announced_day_means_nothing_to_a_server_of_ones_own(
+    server: EngineServer, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(succession, "_today", lambda: date(2027, 3, 1))
+    engine = OpenAIEngine(key=None, base_url=server.url, model="whisper-1")
+    server.script = [refusal(400, "This sound is not to my taste")]
+
+    with pytest.raises(ItemProblem) as caught:
+        await ask(engine, load("hiring.wav"))
+    await engine.close()
+
+    assert (caught.value.code, asked(server)) == ("engine_refused", ["whisper-1"])
+    assert (engine.model, engine.notice()) == ("whisper-1", None)
+
+
 async def test_where_the_successor_is_gone_too_the_model_is_missing_and_is_asked_again_next_time(
     server: EngineServer, engine: OpenAIEngine, load: Load
 ) -> None:

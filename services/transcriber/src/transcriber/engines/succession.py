@@ -53,8 +53,8 @@ class Succession:
         return None if model is self._configured else self._configured.name
 
     def has_ended(self, model: models.Model) -> bool:
-        """Whether the day has come that the provider announced."""
-        return model.ends is not None and _today() >= model.ends
+        """Whether the day has come that OpenAI announced. It binds no server of one's own."""
+        return model.ends is not None and _today() >= model.ends and not self._own_server
 
     def notice(self) -> str | None:
         """What an operator should know about the model; None most of the time."""
