@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -105,7 +106,7 @@ async def test_a_part_that_is_too_long_for_the_successor_is_to_be_cut_again(
 async def test_parts_under_way_at_the_same_time_go_over_together(
     server: EngineServer, engine: OpenAIEngine, load: Load
 ) -> None:
-    server.script = [GONE, GONE]
+    server.script = [replace(GONE, seconds=0.5)] * 2  # time enough for both to be under way
     server.default = Answer({"text": "Words."})
     part, other = load("hiring.wav"), load("budget.mp3")
 
