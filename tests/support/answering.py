@@ -13,12 +13,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer; a body that is no text is JSON. `cut`: the connection breaks before any of it."""
+    """One answer; a body that is no text is JSON. `cut`: the connection breaks before any of it.
+
+    `delay` is in seconds; whoever waits no longer hears nothing.
+    """
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
+    delay: float = 0
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Answering:
         self.asked: list[Asked] = []
         self.script: list[Reply] = []
         self.default = Reply({"ok": True})
+        self._closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
 
@@ -53,6 +58,7 @@ class Answering:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 server.asked.append(Asked(self.command, self.path, headers))
                 reply = server.script.pop(0) if server.script else server.default
+                server._closing.wait(reply.delay)
                 if reply.cut:
                     self.close_connection = True
                     self.connection.close()
@@ -83,6 +89,7 @@ class Answering:
 
     def close(self) -> None:
         """Stop, and free the port."""
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()
 

@@ -79,6 +79,30 @@ async def test_a_page_of_errors_and_a_cut_connection_are_tried_again(http: Http,
     assert caught.value.code == "source_unavailable"
 
 
+async def test_a_slow_answer_is_waited_for_and_one_that_takes_too_long_is_asked_for_again(
+    http: Http, source: Answering
+) -> None:
+    source.script = [Reply({"slow": True}, delay=0.5)]
+    assert await http.get("/thing") == {"slow": True}
+    assert len(source.asked) == 1
+    async with make_client(allow_private=True, silence=0.2) as hasty:
+        hurried = replace(http, client=hasty, retry=0.1)
+        source.script = [Reply({"slow": True}, delay=1)]
+        assert await hurried.get("/thing") == {"ok": True}
+        source.script = [Reply({}, delay=1)] * 3
+        with pytest.raises(Transient) as caught:
+            await hurried.get("/thing")
+    assert caught.value.code == "source_unavailable"
+    assert len(source.asked) == 1 + 2 + 3
+
+
+async def test_an_answer_that_takes_twenty_seconds_is_not_too_slow() -> None:
+    for allow_private in (True, False):
+        async with make_client(allow_private=allow_private) as client:
+            assert client.timeout.read is not None
+            assert client.timeout.read > 20
+
+
 async def test_what_may_have_been_done_is_not_sent_twice(http: Http, source: Answering) -> None:
     source.script = [Reply("", 502)]
     with pytest.raises(Transient):

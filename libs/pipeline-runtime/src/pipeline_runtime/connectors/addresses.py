@@ -14,6 +14,9 @@ from typing import Any
 import httpcore
 import httpx
 
+SILENCE = 30.0
+"""Seconds without a byte until an answer is given up: some providers take twenty to begin."""
+
 
 class AddressRefused(httpcore.ConnectError):
     """The host has an address that is not public."""
@@ -59,7 +62,7 @@ def first_public(host: str, found: Iterable[Any]) -> str:
     return addresses[0]
 
 
-def make_client(*, allow_private: bool) -> httpx.AsyncClient:
+def make_client(*, allow_private: bool, silence: float = SILENCE) -> httpx.AsyncClient:
     """The one HTTP client of a process. It follows no redirect by itself: whoever follows checks first."""
     transport = httpx.AsyncHTTPTransport(
         limits=httpx.Limits(max_connections=64, max_keepalive_connections=16), retries=0, trust_env=False
@@ -68,7 +71,7 @@ def make_client(*, allow_private: bool) -> httpx.AsyncClient:
         transport._pool._network_backend = GuardedBackend()
     return httpx.AsyncClient(
         transport=transport,
-        timeout=httpx.Timeout(30, connect=10, pool=60),
+        timeout=httpx.Timeout(silence, connect=10, pool=60),
         follow_redirects=False,
         trust_env=False,
         headers={"User-Agent": "CallVault", "Accept": "application/json"},
