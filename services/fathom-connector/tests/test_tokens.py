@@ -48,15 +48,31 @@ async def number(fathom: Source, account: UUID) -> int:
 async def test_twenty_calls_at_once_with_an_expired_token_cause_one_refresh(
     fathom: Source, world: World
 ) -> None:
-    account = await connected(fathom, world)
-    for n in range(20):
-        title = f"Call {n}"
-        await world.admin("meetings", source="fathom", host="petra", title=title, ended_minutes_ago=1)
-    await world.admin("tokens/expire", provider="fathom", user="petra", kind="access")
+    """Nobody can read the token until twenty want to; then all send the same one, which has run out meanwhile."""
+    account, owner = await connected(fathom, world), fathom.stack.owner
+    await world.admin("settings", fathom={"page_size": 100})
+    await world.admin("meetings", source="fathom", host="petra", copies=20)
     await world.forget_calls()
-    async with fathom.running(), fathom.running():
-        jobs = [await fathom.sync(account)]
-        assert (await fathom.ended(jobs[0]))["imported"] == 20
+    await world.fault(on="fathom.meetings", times=1, delay=0.5)
+    await world.fault(on="fathom.token", times=None, delay=0.5)
+    async with fathom.running(CONNECTOR_WORKERS="20"):
+        job = await fathom.sync(account)
+
+        async def the_list_is_asked_for() -> bool:
+            return bool((await world.look("faults"))["faults"][0]["fired"])
+
+        async def twenty_wait() -> bool:
+            waiting = "relation = 'source_credentials'::regclass AND NOT granted"
+            return int(await owner.fetchval(f"SELECT count(*) FROM pg_locks WHERE {waiting}")) >= 20
+
+        await eventually(the_list_is_asked_for, every=0.01)
+        async with owner.transaction():
+            await owner.execute("LOCK TABLE source_credentials IN ACCESS EXCLUSIVE MODE")
+            await eventually(twenty_wait)
+            await world.admin("tokens/expire", provider="fathom", user="petra", kind="access")
+        assert (await fathom.ended(job))["imported"] == 20
+    statuses = (await world.look("calls", endpoint="fathom.transcript"))["statuses"]
+    assert statuses == {"fathom.transcript 401": 20, "fathom.transcript 200": 20}
     assert await world.calls("fathom.token") == 1
     assert await number(fathom, account) == 2
 
