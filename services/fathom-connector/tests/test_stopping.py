@@ -12,6 +12,8 @@ from tests.support.sources import Source, World, gathered
 
 from pipeline_contracts import FetchRequested
 
+from .conftest import body_of, quiet, state, webhook_job
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -106,46 +108,6 @@ async def test_a_cancelled_job_ends_as_cancelled_and_a_date_range_brings_the_res
     rest = await fathom.ended(await fathom.sync(account, request=request))
     assert rest["imported"] > 0
     assert len(await fathom.recordings(ada)) == row["found"]
-
-
-async def quiet(fathom: Source, world: World, user: str = "petra") -> tuple[Any, UUID]:
-    """A person with an account that has nothing under way."""
-    await world.heal()
-    person = await fathom.stack.person()
-    account = await fathom.connect(person, world, user)
-    await fathom.ended(await fathom.first_job(account))
-    return person, account
-
-
-async def body_of(world: World, title: str, *, words: bool = True) -> dict[str, Any]:
-    """A new call, and what Fathom's webhook says of it."""
-    made = await world.admin("meetings", source="fathom", host="petra", title=title, ended_minutes_ago=1)
-    call = made["meetings"][0]
-    body = {
-        "recording_id": call["id"], "title": title, "created_at": "2026-11-20T10:00:00Z",
-        "recording_start_time": "2026-11-20T09:00:00Z", "recording_end_time": "2026-11-20T09:30:00Z",
-    }  # fmt: skip
-    line = {"speaker": {"display_name": "Petra"}, "text": f"This is {title}.", "timestamp": "00:00:03"}
-    return body | ({"transcript": [line]} if words else {})
-
-
-async def state(fathom: Source, inbox: UUID) -> str:
-    async def probe() -> str | None:
-        found = await fathom.stack.owner.fetchval("SELECT state FROM webhook_inbox WHERE id = $1", inbox)
-        return None if found == "stored" else str(found)
-
-    return await eventually(probe)
-
-
-async def webhook_job(fathom: Source, account: UUID) -> UUID:
-    async def probe() -> UUID | None:
-        found = await fathom.stack.owner.fetchval(
-            "SELECT id FROM sync_jobs WHERE account_id = $1 AND trigger = 'webhook' ORDER BY created_at DESC "
-            "LIMIT 1", account,
-        )  # fmt: skip
-        return None if found is None else UUID(str(found))
-
-    return await eventually(probe)
 
 
 async def test_a_webhook_with_the_words_in_it_needs_no_call_at_all(fathom: Source, world: World) -> None:

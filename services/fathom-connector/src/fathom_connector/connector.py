@@ -134,13 +134,14 @@ def _read(row: Any) -> Item:
     """Raises ValueError."""
     meeting = Meeting.model_validate(row)
     metadata = meeting.model_dump(mode="json", include={"url", "share_url", "recorded_by", "calendar_invitees"})
+    language = meeting.transcript_language
     return Item(
         external_id=str(meeting.recording_id),
         title=meeting.title or meeting.meeting_title or "A call on Fathom",
         started_at=meeting.recording_start_time,
         payload={
             "ended_at": meeting.recording_end_time.isoformat(),
-            "metadata": metadata | {"language": meeting.transcript_language},
+            "metadata": metadata | {"language": None if language == "unknown" else language},
         },
     )
 
