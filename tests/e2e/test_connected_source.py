@@ -217,13 +217,21 @@ async def test_whoever_removes_the_app_at_zoom_is_disconnected_here_and_keeps_th
 async def test_twenty_syncs_at_once_with_an_expired_token_are_one_and_cause_one_refresh(
     live: Live, world: World
 ) -> None:
+    """The token runs out when the first page is there: the next page and the first calls meet that together."""
     caller = await live.sign_up()
     account = await connect(caller, "maya")
-    await world.admin("tokens/expire", provider="fathom", user="maya", kind="access")
+    await world.admin("meetings", source="fathom", host="maya", copies=20)
+    gone = {"path": "tokens/expire", "body": {"provider": "fathom", "user": "maya"}, "when": "after"}
+    await world.fault(on="fathom.meetings", user="maya", times=1, admin=[gone])
+    await world.fault(on="fathom.token", times=None, delay=0.5)
     await world.forget_calls()
     path = f"/api/accounts/{account['id']}/sync"
     answers = await asyncio.gather(*(caller.http.post(path) for _ in range(20)))
-    for job in {answer.json()["job"]["id"] for answer in answers}:
-        assert (await caller.job(job))["status"] == "completed"
+    jobs = [await caller.job(job) for job in {answer.json()["job"]["id"] for answer in answers}]
+    await world.heal()
+    assert {job["status"] for job in jobs} == {"completed"}
+    assert sum(job["imported"] for job in jobs) == 20
+    statuses = (await world.look("calls", endpoint="fathom.*", user="maya"))["statuses"]
+    assert statuses.get("fathom.transcript 401", 0) + statuses.get("fathom.meetings 401", 0) > 2
     assert await world.calls("fathom.token") == 1
     await live.assert_books_balance(caller.id)
