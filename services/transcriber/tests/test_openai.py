@@ -148,6 +148,10 @@ async def test_a_slow_answer_is_waited_for_and_one_that_never_comes_is_not(
         await ask(engine, part)
 
 
+def test_an_answer_that_takes_five_minutes_is_waited_for_however_short_the_sound(load: Load) -> None:
+    assert (openai_protocol.patience(load("hiring.wav")).read or 0) > 300
+
+
 async def test_on_the_day_after_whisper_1_its_successor_goes_on(
     world: World, engine: OpenAIEngine, load: Load
 ) -> None:

@@ -203,6 +203,14 @@ async def test_hanging_breaking_and_failing_answers_are_given_up_and_asked_for_a
     assert (await desk.source.ended(job))["imported"] == 1
 
 
+async def test_a_slow_answer_is_waited_for(desk: Desk, world: World) -> None:
+    one = await video(world)
+    await world.forget_calls()
+    await world.fault(on="youtube.player", times=1, delay=2)
+    assert (await desk.item(watch(one)))["status"] == "imported"
+    assert await world.calls("youtube.player") == 1
+
+
 async def test_a_changed_page_is_an_answer_that_cannot_be_read_and_is_asked_for_again(
     desk: Desk, world: World
 ) -> None:

@@ -118,16 +118,26 @@ async def test_a_page_token_that_has_died_begins_the_window_again_and_nothing_co
     assert (await zoom.account(account))["synced_through"] is not None
 
 
-async def test_a_token_that_expires_between_two_pages_is_renewed_once_and_the_listing_goes_on(
+async def test_a_token_that_expires_in_mid_page_is_renewed_once_and_the_listing_goes_on_where_it_was(
     zoom: Source, world: World
 ) -> None:
-    _, account = await connected(zoom, world, "tom")
-    await world.admin("meetings", source="zoom", host="tom", title="After the token", ended_minutes_ago=1)
+    await world.heal()
+    copies = 320
+    await world.admin("meetings", source="zoom", host="tom", title="Many", copies=copies, ended_minutes_ago=60)
+    own = len((await world.look("meetings", source="zoom", host="tom"))["meetings"])
     await world.forget_calls()
-    await world.fault(on="zoom.list", times=1, admin=[{"path": "tokens/expire", "body": {"provider": "zoom", "user": "tom", "kind": "access"}}])  # fmt: skip
-    job = await zoom.ended(await zoom.sync(account))
-    assert (job["status"], job["imported"]) == ("completed", 1)
-    assert await world.calls("zoom.token") == 1
+    expiry = {"path": "tokens/expire", "body": {"provider": "zoom", "user": "tom", "kind": "access"}}
+    await world.fault(on="zoom.list", after=1, times=1, admin=[expiry])
+    account = await zoom.connect(await zoom.stack.person("free"), world, "tom")
+    job = await zoom.ended(await zoom.first_job(account))
+
+    listed = (await world.look("calls", endpoint="zoom.list"))["calls"]
+    (refused,) = [place for place, call in enumerate(listed) if call["status"] == 401]
+    token = listed[refused]["query"]["next_page_token"]
+    assert token
+    assert listed[refused + 1]["query"]["next_page_token"] == token
+    assert (job["found"], job["status"]) == (own, "partial")  # a free month holds ten
+    assert (await world.look("calls", endpoint="zoom.token"))["notes"]["zoom.token refresh_token"] == 1
 
 
 @pytest.mark.parametrize("status", [400, 403])

@@ -32,7 +32,8 @@ from transcriber.transcript import Transcript
 
 OPENAI_URL = "https://api.openai.com/v1"
 _CONNECT, _WRITE = 10.0, 120.0  # seconds
-_LEAST_WAIT, _PER_SECOND, _MOST_WAIT = 120.0, 2.0, 7200.0  # for the answer, by the length of the sound
+# For the answer, by the length of the sound. Of a short one, too, OpenAI's have come after 300 seconds.
+_LEAST_WAIT, _PER_SECOND, _MOST_WAIT = 330.0, 2.0, 7200.0
 
 log = structlog.get_logger()
 
@@ -175,13 +176,12 @@ class OpenAIEngine:
         self, file: Path, question: _Question, model: models.Model, options: dict[str, Any]
     ) -> bytes:
         """The body of the answer to one request. Raises ItemProblem, OptionRefused."""
-        wait = min(_LEAST_WAIT + question.part.seconds * _PER_SECOND, _MOST_WAIT)
         try:
             answer = await self._client.audio.transcriptions.with_raw_response.create(
                 file=file,  # with a real name: the format is taken from it
                 model=model.name,
                 language=question.language or self._language or omit,
-                timeout=httpx2.Timeout(wait, connect=_CONNECT, write=_WRITE),
+                timeout=patience(question.part),
                 **options,
             )
         except openai.APIError as error:
@@ -193,6 +193,12 @@ class OpenAIEngine:
 
     def __repr__(self) -> str:
         return f"OpenAIEngine({self.name}, {self.model})"
+
+
+def patience(part: PartAudio) -> httpx2.Timeout:
+    """How long an answer to a part is waited for."""
+    wait = min(_LEAST_WAIT + part.seconds * _PER_SECOND, _MOST_WAIT)
+    return httpx2.Timeout(wait, connect=_CONNECT, write=_WRITE)
 
 
 async def _speech(part: PartAudio, answer: Answer) -> float | None:
