@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from callvault import ports
 from callvault.checks.machine import user_check
 from callvault.environment import ROLE_URLS, connector_roles, database_is_outside, service_environment
 from callvault.errors import CallvaultError
@@ -103,6 +106,13 @@ def test_a_port_is_kept_while_it_is_free(home: Home) -> None:
         taken.listen()
         assert not is_free(port)
         assert remembered_port(home, "kafka") != port
+
+
+def test_no_port_is_given_to_two_processes_that_live() -> None:
+    first = ports.free_port()
+    choose = f"from callvault import ports; ports._FIRST = ports._LAST = {first}; ports.free_port()"
+    other = subprocess.run([sys.executable, "-c", choose], capture_output=True, text=True, check=False)
+    assert "No free port" in other.stderr  # nobody listens there yet
 
 
 def test_a_folder_with_a_main_module_is_a_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,12 +153,14 @@ def test_a_connector_that_crashes_holds_up_nobody_and_status_says_why(beside: Co
 
 
 def test_with_outside_servers_only_services_are_started_and_ctrl_c_stops_them(beside: Command) -> None:
-    foreground = beside.start("up")
-    wait_for(lambda: beside.status()["state"] == "ready")
-    processes = beside.processes()
-    assert set(processes) == {"steady-service"}
-    foreground.send_signal(signal.SIGINT)
-    assert foreground.wait(90) == 0
+    with beside.start("up") as foreground:
+        try:
+            wait_for(lambda: beside.status()["state"] == "ready", within=90)
+            processes = beside.processes()
+            assert set(processes) == {"steady-service"}
+        finally:
+            foreground.send_signal(signal.SIGINT)
+        assert foreground.wait(90) == 0
     assert created(processes["steady-service"]["pid"]) is None
 
 

@@ -10,7 +10,7 @@ from callvault.home import Home
 # Below the ports that the system gives to outgoing connections. A client that knocks on a dead port
 # from inside that range can be connected to itself, and then the server's port is taken.
 _FIRST, _LAST = 20000, 29999
-_given: set[int] = set()
+_claims: dict[int, socket.socket] = {}
 
 
 def is_free(port: int) -> bool:
@@ -25,11 +25,10 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that is free and that this process has given to nobody else."""
+    """A port that is free, and that no process which has asked here, and lives, was given."""
     for _ in range(200):
         port = random.randint(_FIRST, _LAST)  # noqa: S311 - chance only keeps neighbours apart
-        if port not in _given and is_free(port):
-            _given.add(port)
+        if port not in _claims and is_free(port) and _claim(port):
             return port
     raise CallvaultError("no_free_port", f"No free port between {_FIRST} and {_LAST} on 127.0.0.1.")
 
@@ -38,8 +37,26 @@ def remembered_port(home: Home, name: str, *, preferred: int | None = None) -> i
     """The port this name had before if it is free, else the preferred one, else any; kept in state.json."""
     known = home.state().get("ports", {}).get(name)
     port = next((p for p in (known, preferred) if p and is_free(p)), None) or free_port()
+    _claim(port)
     remember_port(home, name, port)
     return port
+
+
+def _claim(port: int) -> bool:
+    """Keep others from choosing this port before its server listens. False where somebody has claimed it.
+
+    A name in the abstract namespace is the whole machine's, and the system lets go of it when we die.
+    """
+    if port in _claims:
+        return True
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        claim.bind(f"\0callvault-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _claims[port] = claim
+    return True
 
 
 def remember_port(home: Home, name: str, port: int) -> None:

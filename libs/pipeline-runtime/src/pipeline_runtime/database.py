@@ -14,11 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from pipeline_runtime.settings import DatabaseUrl, sqlalchemy_url
 
+STANDSTILL_SECONDS = 30
+"""How long a transaction may wait for its own process before the server ends it. One that was stopped, or whose
+machine was, would hold its locks for as long, and nobody could go on in its place."""
+
 _SPEAK_FOR = text("SELECT set_config('callvault.user_id', :user, true)")
 
 
 def make_engine(url: DatabaseUrl, *, app: str, pool_size: int = 10) -> AsyncEngine:
     """An engine for one role. A connection that the server has closed, as when it restarts, is not used again.
+    A transaction in which nothing happens for STANDSTILL_SECONDS is ended by the server.
 
     Errors never carry a statement's values: hashes and transcripts are among them.
     """
@@ -27,10 +32,15 @@ def make_engine(url: DatabaseUrl, *, app: str, pool_size: int = 10) -> AsyncEngi
         pool_size=pool_size,
         max_overflow=pool_size,
         hide_parameters=True,
-        connect_args={"timeout": 10, "server_settings": {"application_name": app}},
+        connect_args={"timeout": 10, "server_settings": {"application_name": app, **standstill()}},
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine
+
+
+def standstill() -> dict[str, str]:
+    """The setting of a session that ends transactions which stand still."""
+    return {"idle_in_transaction_session_timeout": f"{STANDSTILL_SECONDS}s"}
 
 
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:

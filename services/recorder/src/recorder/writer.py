@@ -10,6 +10,7 @@ import structlog
 
 from pipeline_contracts import IMPORT_RESULTS, about
 from pipeline_runtime import deadletters, metrics
+from pipeline_runtime.database import standstill
 from pipeline_runtime.kafka import Publisher
 from pipeline_runtime.outbox import Relay
 from recorder.batch import Batch, Outcome
@@ -33,6 +34,7 @@ SESSION = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "jit": "off",
+    **standstill(),
 }
 LONGEST_PAUSE = 5.0
 TRIES = 3
