@@ -78,6 +78,7 @@ _AWAY = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
     asyncpg.OperatorInterventionError,
+    asyncpg.InternalClientError,  # the server ended the session just as it was asked something
 )
 
 

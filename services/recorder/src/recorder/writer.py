@@ -25,6 +25,7 @@ PASSING = (
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,  # deadlock and serialisation
     asyncpg.CannotConnectNowError,
+    asyncpg.InternalClientError,  # the server ended the session just as it was asked something
 )
 REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 SESSION = {
