@@ -50,6 +50,10 @@ async def test_a_connection_says_which_workspace_it_is_of(bench: Bench) -> None:
     assert await bench.stack.owner.fetchval("SELECT workspace FROM import_sources") == "their company"
 
 
-def test_waits_are_counted_from_nought_so_that_a_rate_shows_the_first() -> None:
+def test_what_is_counted_begins_at_nought_so_that_a_rate_shows_the_first() -> None:
     metrics.begin_source("unhurried")
-    assert 'callvault_source_wait_seconds_total{source="unhurried"} 0.0' in generate_latest().decode()
+    metrics.begin_engine("unheard")
+    shown = generate_latest().decode()
+    assert 'callvault_source_wait_seconds_total{source="unhurried"} 0.0' in shown
+    assert 'callvault_audio_seconds_total{engine="unheard"} 0.0' in shown
+    assert 'callvault_engine_seconds_count{engine="unheard",outcome="ok"} 0.0' in shown

@@ -119,3 +119,10 @@ def begin_source(source: str) -> None:
         TOKEN_REFRESHES.labels(source, outcome)
     for outcome in ("resolved", "held", "replayed", "ignored", "unknown"):
         WEBHOOKS.labels(source, outcome)
+
+
+def begin_engine(engine: str) -> None:
+    """The same for what an engine does: its first recording may be the only one for long."""
+    AUDIO_SECONDS.labels(engine)
+    for outcome in ("ok", "failed"):
+        ENGINE_SECONDS.labels(engine, outcome)

@@ -13,6 +13,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from pipeline_contracts import IMPORT_AUDIO
+from pipeline_runtime import metrics
 from pipeline_runtime.consume import make_broker, subscribe
 from pipeline_runtime.database import is_away, make_engine, ping
 from pipeline_runtime.kafka import Publisher
@@ -39,6 +40,7 @@ def create_app(settings: TranscriberSettings) -> ASGIApp:
     publisher = Publisher(settings, app=SERVICE)
     broker = make_broker(settings, app=SERVICE)
     engine = choose(settings)
+    metrics.begin_engine(engine.name)
     storage = Storage(settings.storage_url)
     deps = Deps(database, storage, engine, publisher, settings.transcriber_part_seconds)
     dsn = driver_url(settings.transcriber_database_url)
