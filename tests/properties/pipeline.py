@@ -44,6 +44,7 @@ from recorder.results import read
 from recorder.settings import RecorderSettings
 from recorder.writer import Writer
 from tests.properties.provider import GATE, SOURCE, Gate, Provider
+from tests.support.results import Raw
 from tests.support.servers import connector_role
 from tests.support.stack import Person, Stack
 
@@ -67,18 +68,6 @@ UPDATE webhook_inbox SET received_at = received_at - $1::interval
 """
 _RUN_OUT = text("UPDATE tasks SET lease_until = now() WHERE id = :id")
 _url = TypeAdapter(DatabaseUrl).validate_python
-
-
-@dataclass(frozen=True)
-class _Raw:
-    """A message as a Kafka consumer hands it over."""
-
-    topic: str
-    key: bytes
-    value: bytes
-    headers: list[tuple[str, bytes]]
-    partition: int = 0
-    offset: int = 0
 
 
 @dataclass
@@ -188,7 +177,7 @@ class Pipeline:
 
     async def deliver(self, *messages: Encoded) -> None:
         """What is for the recorder in one batch, the rest one by one."""
-        results = [_raw(one) for one in messages if one.topic == IMPORT_RESULTS.name]
+        results = [Raw(one) for one in messages if one.topic == IMPORT_RESULTS.name]
         if results:
             writer = self.writers.pop()
             try:
@@ -270,10 +259,6 @@ class Pipeline:
                 self.road.append(message)
             elif message.topic == RECORDING_CREATED.name:
                 self.announced[dict(headers)["ce_id"].decode()] += 1
-
-
-def _raw(message: Encoded) -> _Raw:
-    return _Raw(message.topic, message.key, message.value, message.headers)
 
 
 @asynccontextmanager

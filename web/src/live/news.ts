@@ -40,7 +40,7 @@ export class News {
       if (!isOpen(job)) this.end(job, known ? isOpen(known) : this.hasBegun);
     }
     for (const account of snapshot.accounts) this.accounts.set(account.id, account.version);
-    if (this.hasBegun) this.askAgain(...COUNTED);
+    if (this.hasBegun) askAgain(this.client, ...COUNTED);
     else void this.catchUp(snapshot);
     this.hasBegun = true;
   }
@@ -48,7 +48,7 @@ export class News {
   /** The first answers may be from before the first snapshot, and come after it. */
   private async catchUp(snapshot: Snapshot): Promise<void> {
     await Promise.allSettled(firstAnswers(this.client, ...COUNTED));
-    if (hasMissed(this.client, snapshot)) this.askAgain(...COUNTED);
+    if (hasMissed(this.client, snapshot)) askAgain(this.client, ...COUNTED);
   }
 
   /** A job's counters have moved. */
@@ -59,8 +59,8 @@ export class News {
     const job = jobOf(news, known);
     this.client.setQueryData(jobsQuery.queryKey, { ...jobs, [job.id]: job });
     if (!isOpen(job)) return this.end(job, true);
-    if (!known || known.title !== job.title) this.askAgain(job.account_id ? 'sources' : 'imports');
-    if (job.failed !== (known?.failed ?? 0)) this.askAgain('failures');
+    if (!known || known.title !== job.title) askAgain(this.client, job.account_id ? 'sources' : 'imports');
+    if (job.failed !== (known?.failed ?? 0)) askAgain(this.client, 'failures');
   }
 
   /** What a task is doing. */
@@ -72,12 +72,12 @@ export class News {
   source(changed: Changed): void {
     if (changed.version <= (this.accounts.get(changed.account_id) ?? 0)) return;
     this.accounts.set(changed.account_id, changed.version);
-    this.askAgain('sources', 'failures');
+    askAgain(this.client, 'sources', 'failures');
   }
 
   /** A try at connecting goes on, or has failed. */
   attempt(attempt: Attempt): void {
-    if (attempt.status === 'done') return this.askAgain('sources', 'failures');
+    if (attempt.status === 'done') return askAgain(this.client, 'sources', 'failures');
     this.changeSource(attempt.source_app, { attempt });
   }
 
@@ -88,7 +88,7 @@ export class News {
 
   private changeSource(name: string, change: Partial<Source>): void {
     const isKnown = this.client.getQueryData(sourcesQuery.queryKey)?.some(({ source }) => source === name);
-    if (!isKnown) return this.askAgain('sources');
+    if (!isKnown) return askAgain(this.client, 'sources');
     this.client.setQueryData(sourcesQuery.queryKey, (sources?: Source[]) =>
       sources?.map((source) => (source.source === name ? { ...source, ...change } : source)),
     );
@@ -99,11 +99,7 @@ export class News {
     if (this.ended.has(ending)) return;
     this.ended.add(ending);
     if (!isNews) return;
-    this.askAgain(...COUNTED);
+    askAgain(this.client, ...COUNTED);
     this.onEnd(job);
-  }
-
-  private askAgain(...keys: string[]): void {
-    askAgain(this.client, ...keys);
   }
 }

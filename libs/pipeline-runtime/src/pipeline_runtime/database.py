@@ -70,7 +70,7 @@ async def ping(engine: AsyncEngine) -> None:
         await connection.execute(text("SELECT 1"))
 
 
-_AWAY = (
+AWAY = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
@@ -80,6 +80,7 @@ _AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.InternalClientError,  # the server ended the session just as it was asked something
 )
+"""What the driver says of a database that cannot be reached now."""
 
 
 def is_away(error: BaseException) -> bool:
@@ -89,7 +90,7 @@ def is_away(error: BaseException) -> bool:
     """
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, _AWAY):
+        if isinstance(cause, AWAY):
             return True
         cause = cause.__cause__
     return False

@@ -10,22 +10,16 @@ import structlog
 
 from pipeline_contracts import IMPORT_RESULTS, about
 from pipeline_runtime import deadletters, metrics
-from pipeline_runtime.database import standstill
+from pipeline_runtime.database import AWAY, standstill
 from pipeline_runtime.kafka import Publisher
 from pipeline_runtime.outbox import Relay
 from recorder.batch import Batch, Outcome
 from recorder.results import Bad, Record, Result
 
 PASSING = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
+    *AWAY,
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,  # deadlock and serialisation
-    asyncpg.CannotConnectNowError,
-    asyncpg.InternalClientError,  # the server ended the session just as it was asked something
 )
 REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 SESSION = {
