@@ -10,7 +10,8 @@ from callvault.home import Home
 # Below the ports that the system gives to outgoing connections. A client that knocks on a dead port
 # from inside that range can be connected to itself, and then the server's port is taken.
 _FIRST, _LAST = 20000, 29999
-_claims: dict[int, socket.socket] = {}
+_claims: dict[int, int] = {}
+"""The descriptors that hold the chosen ports, open for as long as we live."""
 
 
 def is_free(port: int) -> bool:
@@ -55,7 +56,7 @@ def _claim(port: int) -> bool:
     except OSError:
         claim.close()
         return False
-    _claims[port] = claim
+    _claims[port] = claim.detach()
     return True
 
 

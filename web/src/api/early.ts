@@ -9,7 +9,12 @@ export function askEarly(addresses: readonly string[]): void {
     asked.set(address, answer);
     answer.then(({ ok }) => ok || asked.delete(address), () => asked.delete(address));
   }
-  setTimeout(() => asked.clear(), KEPT); // what nobody has taken by then is old
+  setTimeout(forgetEarlyAnswers, KEPT); // what nobody has taken by then is old
+}
+
+/** Let go of what nobody has taken: from now on only a newer answer will do. */
+export function forgetEarlyAnswers(): void {
+  asked.clear();
 }
 
 /** The answer that was asked for early. Each is given once; a refusal, where nobody has waited for it, never. */

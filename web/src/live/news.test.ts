@@ -1,5 +1,6 @@
 import { QueryClient, QueryObserver } from '@tanstack/react-query';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { askEarly } from '@/api/early';
 import { sourcesQuery, type Source } from '@/api/sources';
 import { account, job, news, source } from '@/test/builders';
 import { activityQuery } from './activity';
@@ -97,6 +98,14 @@ describe('what has happened before the first snapshot', () => {
     const connectors = [{ source: 'zoom', is_running: true }];
     expect(await asks({ accounts: [{ ...account(), version: 4 }], jobs: [job({ version: 3 })], connectors })).toBe(false);
   });
+});
+
+it('what was asked for before the first snapshot and is taken after it is asked for again', async () => {
+  const ask = vi.spyOn(globalThis, 'fetch').mockImplementation(() => Promise.resolve(Response.json({ sources: [] })));
+  askEarly(['/api/sources', '/api/usage']);
+  heard.snapshot(snapshot());
+  await client.fetchQuery(sourcesQuery);
+  expect(ask).toHaveBeenCalledTimes(3);
 });
 
 describe('what the stream tells before the first answer has come, which is older', () => {

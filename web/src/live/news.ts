@@ -1,5 +1,6 @@
 import type { QueryClient } from '@tanstack/react-query';
 import type { Schemas } from '@/api/client';
+import { forgetEarlyAnswers } from '@/api/early';
 import { sourcesQuery, type Attempt, type Source } from '@/api/sources';
 import { activityQuery, withActivity, type Activities, type Activity } from './activity';
 import { askAgain, firstAnswers } from './asking';
@@ -45,8 +46,9 @@ export class News {
     this.hasBegun = true;
   }
 
-  /** The first answers may be from before the first snapshot, and come after it. */
+  /** The first answers may be from before the first snapshot, and come after it. What is asked for now is not. */
   private async catchUp(snapshot: Snapshot): Promise<void> {
+    forgetEarlyAnswers();
     await Promise.allSettled(firstAnswers(this.client, ...COUNTED));
     if (hasMissed(this.client, snapshot)) askAgain(this.client, ...COUNTED);
   }
