@@ -9,12 +9,7 @@ export function askEarly(addresses: readonly string[]): void {
     asked.set(address, answer);
     answer.then(({ ok }) => ok || asked.delete(address), () => asked.delete(address));
   }
-  setTimeout(forgetEarlyAnswers, KEPT); // what nobody has taken by then is old
-}
-
-/** Let go of what nobody has taken: from now on only a newer answer will do. */
-export function forgetEarlyAnswers(): void {
-  asked.clear();
+  setTimeout(() => asked.clear(), KEPT); // what nobody has taken by then is old
 }
 
 /** The answer that was asked for early. Each is given once; a refusal, where nobody has waited for it, never. */

@@ -17,3 +17,17 @@ export function firstAnswers(client: QueryClient, ...keys: string[]): Promise<un
   const queries = keys.flatMap((key) => client.getQueryCache().findAll({ queryKey: [key], fetchStatus: 'fetching' }));
   return queries.flatMap(({ state, promise }) => (state.data === undefined && promise ? [promise] : []));
 }
+
+/** Done once there is a first answer; never where nobody asks. */
+export function untilAnswered(client: QueryClient, key: string): Promise<void> {
+  const cache = client.getQueryCache();
+  const isThere = () => cache.findAll({ queryKey: [key] }).some(({ state }) => state.data !== undefined);
+  return new Promise((done) => {
+    if (isThere()) return done();
+    const close = cache.subscribe(() => {
+      if (!isThere()) return;
+      close();
+      done();
+    });
+  });
+}

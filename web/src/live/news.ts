@@ -1,9 +1,8 @@
 import type { QueryClient } from '@tanstack/react-query';
 import type { Schemas } from '@/api/client';
-import { forgetEarlyAnswers } from '@/api/early';
 import { sourcesQuery, type Attempt, type Source } from '@/api/sources';
 import { activityQuery, withActivity, type Activities, type Activity } from './activity';
-import { askAgain, firstAnswers } from './asking';
+import { askAgain, firstAnswers, untilAnswered } from './asking';
 import { isOpen, jobOf, jobsQuery, readJobs, withJob, type Job, type JobNews, type Jobs } from './jobs';
 import { hasMissed } from './missed';
 
@@ -46,9 +45,9 @@ export class News {
     this.hasBegun = true;
   }
 
-  /** The first answers may be from before the first snapshot, and come after it. What is asked for now is not. */
+  /** The first answers may be from before the first snapshot, and come after it, as may whoever takes them. */
   private async catchUp(snapshot: Snapshot): Promise<void> {
-    forgetEarlyAnswers();
+    await untilAnswered(this.client, 'sources');
     await Promise.allSettled(firstAnswers(this.client, ...COUNTED));
     if (hasMissed(this.client, snapshot)) askAgain(this.client, ...COUNTED);
   }
