@@ -79,6 +79,7 @@ def test_every_process_that_is_killed_comes_back_where_it_was(stack: Command) ->
 
     def all_back() -> bool:
         now = stack.processes()
+        assert all(each["pid"] for each in now.values() if each["state"] == "ready")
         return all(now[name]["state"] == "ready" and now[name]["pid"] != before[name]["pid"] for name in now)
 
     wait_for(all_back)

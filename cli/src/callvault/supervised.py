@@ -61,15 +61,16 @@ class Supervised:
 
     def describe(self) -> dict[str, Any]:
         """This process for state.json."""
-        program = self.program
+        program, pid = self.program, self.program.pid
+        has_died = self.state == "ready" and pid is None  # and we have not looked since
         return {
             "name": program.name,
-            "pid": program.pid,
+            "pid": pid,
             "port": program.port,
-            "state": self.state,
+            "state": "waiting" if has_died else self.state,
             "restarts": self.restarts,
-            "problem": self.problem,
-            "created": created(program.pid),
+            "problem": f"{program.name} ended." if has_died else self.problem,
+            "created": created(pid),
             "log": str(program.log),
         }
 
