@@ -15,7 +15,7 @@ class RecorderSettings(ServiceSettings):
     recorder_database_url: DatabaseUrl
     recorder_lanes: int = Field(default=4, ge=1, le=8)
     recorder_batch_records: int = Field(default=500, ge=1, le=5000)
-    recorder_batch_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
+    recorder_batch_bytes: int = Field(default=3 * 1024 * 1024, ge=1024)
     recorder_reconcile_every: timedelta = timedelta(seconds=5)
     recorder_reticket_after: timedelta = timedelta(seconds=60)
     recorder_count_every: timedelta = timedelta(seconds=15)
