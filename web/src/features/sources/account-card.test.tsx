@@ -10,14 +10,14 @@ import { AccountCard } from './account-card';
 
 const zoom = source({ accounts: [account()] });
 
-function show() {
+function show(shown = account()) {
   const client = new QueryClient({ defaultOptions: { queries: { staleTime: Infinity } } });
   client.setQueryData(usageQuery.queryKey, usage());
   client.setQueryData(sourcesQuery.queryKey, [zoom]);
   const heard = new News(client, () => undefined);
   render(
     <QueryClientProvider client={client}>
-      <AccountCard source={zoom} account={zoom.accounts[0] ?? account()} />
+      <AccountCard source={zoom} account={shown} />
     </QueryClientProvider>,
   );
   const empty = { jobs: [], accounts: [], attempts: [], activities: [], connectors: [] };
@@ -33,6 +33,14 @@ it('a sync that the stream tells of is on the card at once, and moves', async ()
   expect(screen.getByRole('progressbar', { name: 'Zoom sync' }).getAttribute('aria-valuenow')).toBe('33');
   await act(async () => heard.progress(news({ version: 2, account_id: 'account-1', found: 12, imported: 9, open: 3 })));
   expect(await screen.findByText('Syncing… 9/12 calls')).toBeTruthy();
+});
+
+it('what a sync imports is counted as it comes, beyond what was counted before', async () => {
+  const { heard, begin } = show(account({ job: job({ found: 12, imported: 4, open: 8 }) }));
+  await begin();
+  expect(screen.getByText(/^128 calls/)).toBeTruthy();
+  await act(async () => heard.progress(news({ version: 2, account_id: 'account-1', found: 12, imported: 9, open: 3 })));
+  expect(await screen.findByText(/^133 calls/)).toBeTruthy();
 });
 
 it('a sync of another account is not', async () => {

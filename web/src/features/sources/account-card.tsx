@@ -40,7 +40,7 @@ export function AccountCard({ source, account }: { source: Source; account: Acco
         />
       }
       cancel={job && isOpen(job) && <Cancel job={job} name={source.name} />}
-      facts={`${counted(account.count, 'call')} · ${arrival(account)}`}
+      facts={`${counted(countOf(account, job), 'call')} · ${arrival(account)}`}
       times={
         account.last_sync_at ? (
           <>
@@ -60,6 +60,12 @@ export function AccountCard({ source, account }: { source: Source; account: Acco
       }
     />
   );
+}
+
+/** Calls in the library: those that were counted, and what the sync that the stream tells of has imported since. */
+function countOf(account: Account, job: Job | null): number {
+  const known = account.job?.id === job?.id ? account.job?.imported : 0;
+  return account.count + Math.max(0, (job?.imported ?? 0) - (known ?? 0));
 }
 
 /** The account's latest sync: what the stream told last, if it told of it. */
