@@ -62,14 +62,14 @@ class Supervised:
     def describe(self) -> dict[str, Any]:
         """This process for state.json."""
         program, pid = self.program, self.program.pid
-        has_died = self.state == "ready" and pid is None  # and we have not looked since
+        has_died = self.state == "ready" and pid is None  # since we looked last
         return {
             "name": program.name,
             "pid": pid,
             "port": program.port,
             "state": "waiting" if has_died else self.state,
             "restarts": self.restarts,
-            "problem": f"{program.name} ended." if has_died else self.problem,
+            "problem": self.problem,
             "created": created(pid),
             "log": str(program.log),
         }

@@ -6,10 +6,14 @@ import json
 from dataclasses import replace
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from tests.support.eventually import eventually
 from tests.support.results import failure, record
 from tests.support.stack import Person, Stack
+
+from pipeline_runtime.database import STANDSTILL_SECONDS
+from recorder.writer import SESSION
 
 pytestmark = pytest.mark.usefixtures("recorder")
 
@@ -268,3 +272,11 @@ async def test_messages_in_any_order_end_in_the_same_books(stack: Stack) -> None
         assert books["imported"] + books["duplicates"] == 2
     assert await stack.owner.fetchval("SELECT count(*) FROM recordings") == 7
     assert await stack.owner.fetchval("SELECT sum(imported) FROM sync_jobs") == 7
+
+
+async def test_a_lane_that_stands_still_in_a_transaction_loses_its_session(stack: Stack) -> None:
+    lane = await asyncpg.connect(stack.url("callvault_recorder"), server_settings=SESSION)
+    try:
+        assert await lane.fetchval("SHOW idle_in_transaction_session_timeout") == f"{STANDSTILL_SECONDS}s"
+    finally:
+        await lane.close()

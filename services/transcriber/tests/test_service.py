@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 from tests.support.engine_server import Answer, EngineServer, refusal, spoken
 from tests.support.eventually import eventually
 
@@ -23,6 +24,7 @@ from pipeline_contracts import (
     about,
     decode,
 )
+from pipeline_runtime import metrics
 from transcriber import trying
 
 PROBLEMS: dict[str, str] = json.loads(
@@ -53,6 +55,15 @@ async def test_a_ticket_becomes_a_record_with_the_words_that_were_spoken(desk: A
     (message,) = await desk.stack.messages("import.results")
     assert about(message.headers) == About(ticket.message.job_id, ticket.message.item_id, 1)
     assert message.key == str(ticket.owner).encode()
+
+
+async def test_what_the_engine_does_is_counted_from_nought_before_anything_comes(desk: Any) -> None:
+    metrics.AUDIO_SECONDS.clear()
+    metrics.ENGINE_SECONDS.clear()
+    async with desk.open():
+        shown = generate_latest().decode()
+    assert 'callvault_audio_seconds_total{engine="local"} 0.0' in shown
+    assert 'callvault_engine_seconds_count{engine="local",outcome="failed"} 0.0' in shown
 
 
 async def test_what_a_task_does_is_told(desk: Any) -> None:
